@@ -22,7 +22,7 @@ const largeApart: Plugin = {
 mkdirSync(dist, { recursive: true });
 await Promise.all([
   bundle('src/cli/cli-process.ts', 'agentctl.cjs', [largeApart]),
-  bundle('src/daemon/main.ts', 'daemon.cjs', []),
+  bundle('src/daemon/daemon.ts', 'daemon.cjs', []),
   bundle('src/cli/mcp/mcp-start.ts', 'mcp.cjs', []),
   bundle('src/daemon/collector-process.ts', 'collector.cjs', []),
 ]);

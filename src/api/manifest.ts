@@ -8,7 +8,7 @@ import { nearest } from './nearest.ts';
 import { type Path, pathText } from './path.ts';
 import { isObject, type JsonObject } from './schema.ts';
 import { sizeFault, sizeOf } from './size.ts';
-import { unknownFields, validateObject } from './validate.ts';
+import { unknownFields, validateObject } from './validation.ts';
 import { visible } from './visible.ts';
 
 export type { Source };

@@ -8,7 +8,7 @@ import { type Clock, sleep } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
 import { InstanceLogs } from './instance-log.ts';
 import { Plans } from './plans.ts';
-import { Volumes } from './volumes.ts';
+import { Volumes } from './volume-service.ts';
 
 export interface ApisDeps {
   controller: Controller;

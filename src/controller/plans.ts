@@ -3,7 +3,7 @@ import { type AnyObject, keyOf, keyText, type New, type ObjectKey } from '../api
 import type { Resources } from '../client/resources.ts';
 import type { AgentPlan, ForecastEntry, PlanApi } from '../client/streams.ts';
 import { missingInputs, refusal } from '../plan/accept.ts';
-import { forecast } from '../plan/forecast.ts';
+import { forecast } from '../plan/forecasting.ts';
 import { outline } from '../plan/plan-outline.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';

@@ -19,7 +19,7 @@ import type {
 import type { Message, Sender } from '../messages/message.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
 import type { Approvals } from './approvals.ts';
-import type { Intake } from './intake.ts';
+import type { Intake } from './message-intake.ts';
 import type { JournalObjects } from './objects.ts';
 import { follow } from './stream.ts';
 import { keyOf, type TalkState } from './talk-state.ts';

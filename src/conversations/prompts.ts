@@ -1,6 +1,6 @@
 import { type Agent, keyText } from '../api/objects.ts';
 import type { InboxView, Instant } from '../plan/world.ts';
-import type { Draft, Intake } from './intake.ts';
+import type { Draft, Intake } from './message-intake.ts';
 import { keyOf, type TalkState } from './talk-state.ts';
 
 export interface Prompt {

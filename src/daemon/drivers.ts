@@ -17,7 +17,7 @@ import type { Log } from '../platform/log.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
 import { ownCommand } from '../platform/own-command.ts';
 import { collectWord } from './collect-word.ts';
-import { version } from './version.ts';
+import { version } from './own-version.ts';
 
 export interface DriverDeps {
   resources: Resources;

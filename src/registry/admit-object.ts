@@ -3,7 +3,7 @@ import { deepEqual } from '../api/equal.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectMeta } from '../api/objects.ts';
 import { withEncodedData } from '../api/secret-data.ts';
-import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validate.ts';
+import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validation.ts';
 import { warningsOf } from '../api/warnings.ts';
 import type { AnyResource, RegistryWriteOptions, Subresource } from './object.ts';
 import { conflict, forbidden, modified } from './status-errors.ts';

@@ -4,7 +4,7 @@ import { listed } from '../api/listed.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import { pathText } from '../api/path.ts';
 import { isObject } from '../api/schema.ts';
-import { prune, unknownFields } from '../api/validate.ts';
+import { prune, unknownFields } from '../api/validation.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { badRequest } from './status-errors.ts';
 

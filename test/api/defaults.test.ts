@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import { validateObject } from '../../src/api/validate.ts';
+import { validateObject } from '../../src/api/validation.ts';
 
 const { schema } = kindInfo('Agent');
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Kind } from '../../src/api/objects.ts';
-import { validateUpdate } from '../../src/api/validate.ts';
+import { validateUpdate } from '../../src/api/validation.ts';
 
 describe('an update', () => {
   test.each<[string, Kind, object, object, string[]]>([

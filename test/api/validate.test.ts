@@ -7,7 +7,7 @@ import {
   prune,
   unknownFields,
   validateObject,
-} from '../../src/api/validate.ts';
+} from '../../src/api/validation.ts';
 import { agent, core, policy, runtime, template, told } from './objects.ts';
 
 const git = { url: 'https://git.example.com/fleet.git' };

@@ -45,7 +45,7 @@ async function bundled(): Promise<typeof foreignServer> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-bridge-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, 'bridge.cjs');
-  const entryPoints = [join(import.meta.dirname, '../../src/controller/mcp-bridge.ts')];
+  const entryPoints = [join(import.meta.dirname, '../../src/controller/mcp-place.ts')];
   await build({ ...bundleOptions, entryPoints, outfile });
   return createRequire(import.meta.url)(outfile).foreignServer;
 }

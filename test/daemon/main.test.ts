@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../src/cli/background.ts';
-import { runDaemon } from '../../src/daemon/main.ts';
+import { runDaemon } from '../../src/daemon/daemon.ts';
 import { readKey } from '../../src/daemon/state-guard.ts';
 import { acquireLock } from '../../src/platform/lock.ts';
 

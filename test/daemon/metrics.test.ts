@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { Agent, New } from '../../src/api/objects.ts';
 import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
-import { runDaemon } from '../../src/daemon/main.ts';
+import { runDaemon } from '../../src/daemon/daemon.ts';
 import { type Metric, metrics } from '../../src/platform/metrics.ts';
 
 // The daemon starts its collector with the command line that runs itself, which here is vitest's.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { forecast } from '../../src/plan/forecast.ts';
+import { forecast } from '../../src/plan/forecasting.ts';
 import { Story } from './story.ts';
 import { day, hour, minute, worldOf } from './worlds.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec, PolicySpec } from '../../src/api/objects.ts';
-import { forecast } from '../../src/plan/forecast.ts';
+import { forecast } from '../../src/plan/forecasting.ts';
 import { heldGate } from '../../src/plan/gates.ts';
 import type { Gate } from '../../src/plan/world.ts';
 import { Story } from './story.ts';

@@ -1,7 +1,7 @@
 /** Plays a World forward, event by event, with every action succeeding unless a test says otherwise. */
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import type { Action, Plan, PlannedEvent } from '../../src/plan/action.ts';
-import { carriedOut, granted, written } from '../../src/plan/forecast.ts';
+import { carriedOut, granted, written } from '../../src/plan/forecasting.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { type House, happen, houseOf, runnable, type WorldEvent } from '../simulation/simulation.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Instance } from '../../src/api/objects.ts';
 import type { Action, Want } from '../../src/plan/action.ts';
 import { admit, occupancy } from '../../src/plan/admit.ts';
-import { carriedOut, written } from '../../src/plan/forecast.ts';
+import { carriedOut, written } from '../../src/plan/forecasting.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { agentOf, policyOf, runtimeOf, worldOf } from '../plan/worlds.ts';

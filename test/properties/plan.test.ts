@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import { contextOf } from '../../src/plan/context.ts';
 import { holdsPlace } from '../../src/plan/draft.ts';
-import { written } from '../../src/plan/forecast.ts';
+import { written } from '../../src/plan/forecasting.ts';
 import { partsOf, reconcile } from '../../src/plan/reconcile.ts';
 import type { World } from '../../src/plan/world.ts';
 import { exited } from '../plan/worlds.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { kinds } from '../../src/api/kinds.ts';
-import { prune, unknownFields, validateObject } from '../../src/api/validate.ts';
+import { prune, unknownFields, validateObject } from '../../src/api/validation.ts';
 
 test('any value can be validated without a throw', () => {
   fc.assert(

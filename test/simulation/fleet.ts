@@ -6,7 +6,7 @@ import { LocalClient } from '../../src/client/local.ts';
 import { execute, fieldManager } from '../../src/controller/execute.ts';
 import { Session } from '../../src/controller/session.ts';
 import type { Action, Plan } from '../../src/plan/action.ts';
-import { carriedOut, granted } from '../../src/plan/forecast.ts';
+import { carriedOut, granted } from '../../src/plan/forecasting.ts';
 import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { Observed, World } from '../../src/plan/world.ts';

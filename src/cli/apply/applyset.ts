@@ -4,7 +4,7 @@ import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import { itemsOf } from '../../client/resources.ts';
-import { version } from '../../daemon/version.ts';
+import { version } from '../../daemon/own-version.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';

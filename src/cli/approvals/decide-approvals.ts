@@ -12,7 +12,7 @@ import { tellFailures } from '../get/ask.ts';
 import { type GlobalOptions, namespaceOf } from '../global-options.ts';
 import { fieldManager } from '../patching.ts';
 import { selectedOf } from '../select-objects.ts';
-import { idKey } from '../talk/names.ts';
+import { idKey } from '../talk/talk-names.ts';
 import { objectName, parseTargetsOf } from '../targets.ts';
 
 type Decision = 'approve' | 'deny';

@@ -2,7 +2,7 @@ import { changeLine } from '../../api/changes.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import type { AgentView } from '../../views/agent-view.ts';
 import { table } from '../print/text-table.ts';
-import { usageCells, usageHead } from '../talk/usage.ts';
+import { usageCells, usageHead } from '../talk/usage-table.ts';
 import {
   ago,
   conditionsSection,

@@ -2,7 +2,7 @@ import { kindInfo } from '../../api/kinds.ts';
 import { keyOf, type Message } from '../../api/objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode, UsageError } from '../failure.ts';
-import { goesOnText, outcomeCode, outcomeText } from '../talk/outcome.ts';
+import { goesOnText, outcomeCode, outcomeText } from '../talk/message-outcome.ts';
 import { voice } from '../talk/voice.ts';
 import { objectName } from '../targets.ts';
 

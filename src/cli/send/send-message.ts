@@ -6,7 +6,7 @@ import { newestConversation } from '../../views/talk-lists.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../global-options.ts';
-import { agentKey, fromUser, idKey } from '../talk/names.ts';
+import { agentKey, fromUser, idKey } from '../talk/talk-names.ts';
 import { objectName } from '../targets.ts';
 import { hear } from './hear.ts';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ChatOptions, chat } from '../chat/chat.ts';
+import { type ChatOptions, chat } from '../chat/chat-session.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 

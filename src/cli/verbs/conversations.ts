@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Cli } from '../cli.ts';
-import { describe } from '../describe/describe.ts';
+import { describe } from '../describe/describe-objects.ts';
 import { examples } from '../examples.ts';
 import { tellFailures } from '../get/ask.ts';
 import { withGetFlags } from '../get/flags.ts';
 import { choice, type GlobalOptions } from '../global-options.ts';
-import { idKey } from '../talk/names.ts';
+import { idKey } from '../talk/talk-names.ts';
 import { objectName } from '../targets.ts';
 import { getTalk, type TalkGetOptions } from './messages.ts';
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { fieldErrorText } from '../../api/field-error.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject, Kind, New } from '../../api/objects.ts';
-import { validateObject } from '../../api/validate.ts';
+import { validateObject } from '../../api/validation.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';

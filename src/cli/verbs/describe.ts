@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { type DescribeOptions, describe } from '../describe/describe.ts';
+import { type DescribeOptions, describe } from '../describe/describe-objects.ts';
 import { examples } from '../examples.ts';
 
 export function define(command: Command, cli: Cli): void {

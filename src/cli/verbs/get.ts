@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { withGetFlags } from '../get/flags.ts';
-import { get } from '../get/get.ts';
+import { get } from '../get/get-objects.ts';
 import type { GetOptions } from '../get/options.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -4,7 +4,7 @@ import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';
 import { durationOption, type GlobalOptions } from '../global-options.ts';
-import { agentKey } from '../talk/names.ts';
+import { agentKey } from '../talk/talk-names.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -26,7 +26,7 @@ import { progress } from '../print/progress-lines.ts';
 import { readSources } from '../read-files.ts';
 import { hear } from '../send/hear.ts';
 import { sendOne, textToSend } from '../send/send-message.ts';
-import { withoutCommands } from '../talk/outcome.ts';
+import { withoutCommands } from '../talk/message-outcome.ts';
 import { reasonText } from '../wait/reason-text.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -31,7 +31,7 @@ export function define(command: Command, cli: Cli): void {
     .addOption(new Option('--ready-fd <number>').argParser(wholeNumber('--ready-fd')).hideHelp())
     .action(async ({ listen, logLevel, drain, drained, adopt, readyFd, ...options }: ServeOptions) => {
       cli.lasting = true;
-      const { runDaemon } = await import('../../daemon/main.ts');
+      const { runDaemon } = await import('../../daemon/daemon.ts');
       const { environment, signal } = cli;
       const { state, socket } = pathsFor(options, environment);
       const onReady = (): void => {

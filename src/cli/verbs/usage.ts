@@ -7,8 +7,8 @@ import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';
 import { table } from '../print/text-table.ts';
-import { agentKey } from '../talk/names.ts';
-import { usageCells, usageHead } from '../talk/usage.ts';
+import { agentKey } from '../talk/talk-names.ts';
+import { usageCells, usageHead } from '../talk/usage-table.ts';
 
 const atOnce = 8;
 

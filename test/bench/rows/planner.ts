@@ -1,4 +1,4 @@
-import { written } from '../../../src/plan/forecast.ts';
+import { written } from '../../../src/plan/forecasting.ts';
 import { reconcile } from '../../../src/plan/reconcile.ts';
 import { containerOf, exited, iso, readyStatus, second, start, viewOf, worldOf } from '../../plan/worlds.ts';
 import { type Measurement, repeated } from '../measure.ts';

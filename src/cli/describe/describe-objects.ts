@@ -15,13 +15,13 @@ import { parseTargets } from '../targets.ts';
 import { agentText } from './agent.ts';
 import { approvalText } from './approval.ts';
 import { conversationText } from './conversation.ts';
+import { messageText } from './describe-message.ts';
+import { syncText } from './describe-sync.ts';
 import { fields, type Head, metadataFields, section, tableSection } from './fields.ts';
 import { instanceText } from './instance.ts';
-import { messageText } from './message.ts';
 import { objectText } from './outline.ts';
 import { policyFields } from './policy-fields.ts';
 import { runtimeText } from './runtime.ts';
-import { syncText } from './sync.ts';
 
 export interface DescribeOptions extends SelectOptions {
   showEvents: boolean;
