@@ -9,7 +9,7 @@ import { type AgentSender, checkAccess } from '../conversations/routes.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 
 interface Parts {
-  talk: Conversations;
+  conversations: Conversations;
   resources: Resources;
   parser: Parser;
   /** Returns the default Runtime of an Agent without runtimeRef. */
@@ -23,15 +23,15 @@ interface Parts {
  * the messages and conversations that its own Agent began.
  */
 export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
-  const { talk, resources, parser, runtimeFor, author } = deps;
+  const { conversations, resources, parser, runtimeFor, author } = deps;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const sender: AgentSender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
   const common = fleetOf({
     resources,
-    streams: { stream: (key, options) => talk.messages.stream(key, options), send: refuse },
+    streams: { stream: (key, options) => conversations.messages.stream(key, options), send: refuse },
     parser,
-    message: async (key) => talk.message(key),
+    message: async (key) => conversations.message(key),
     namespace,
     user,
     author,
@@ -44,11 +44,11 @@ export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
     },
     async follow(id, signal) {
       checkAccess(from, 'read answers');
-      talk.message({ namespace, name: id }, sender);
+      conversations.message({ namespace, name: id }, sender);
       return common.follow(id, signal);
     },
     async send({ to, text, conversation }, signal): Promise<Message> {
-      const sent = await talk.ask(from, sender, { to, text, conversation });
+      const sent = await conversations.ask(from, sender, { to, text, conversation });
       return common.follow(sent.id, signal);
     },
     apply: (manifest) =>

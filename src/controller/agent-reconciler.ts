@@ -39,7 +39,7 @@ export interface AgentsDeps {
   observer: Observer;
   prober: Prober;
   recorder: Recorder;
-  talk: Conversations;
+  conversations: Conversations;
   storeId: string;
   version: string;
   meters: Meters;
@@ -91,7 +91,7 @@ export class AgentReconciler implements Reconciler {
     const agent = cache.agents.get(key);
     await this.#clearLeftovers(key, agent);
     if (agent === undefined) {
-      this.#deps.talk.forget(key);
+      this.#deps.conversations.forget(key);
       this.#deps.meters.forgetAgent(key);
       admission.forget(key);
       return undefined;
@@ -110,7 +110,7 @@ export class AgentReconciler implements Reconciler {
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? undefined : clock.now() + 1_000));
 
     // Running instances get their messages now: a lost claim does not affect them.
-    this.#deps.talk.attend(world, plan);
+    this.#deps.conversations.attend(world, plan);
     const held = unconfirmed?.names ?? new Set<string>();
     const lost = await this.#claim(world, plan, held);
     admission.settled(key, plan.wants);
@@ -267,7 +267,7 @@ export class AgentReconciler implements Reconciler {
       stop: 'missing' in world.policy ? this.#deps.policies.defaultPolicy.stop : world.policy.stop,
       store: storeId,
       controllerVersion: version,
-      talk: this.#deps.talk,
+      conversations: this.#deps.conversations,
       wrote: (object: Agent | Instance | Revision) => cache.note(object),
     };
   }

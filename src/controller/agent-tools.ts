@@ -44,7 +44,7 @@ export class AgentTools implements Tools {
       ...deps,
       fleet: (agent, instance) => this.fleet(agent, instance),
       whose: (uid) => this.#whose(uid),
-      seen: (run) => this.#talk.toolsSeen(run),
+      seen: (run) => this.#conversations.toolsSeen(run),
       onChange: (handler) => {
         const changed = { added: handler, updated: handler, deleted: handler };
         deps.cache.instances.addHandler(changed);
@@ -52,12 +52,12 @@ export class AgentTools implements Tools {
       },
       places: {
         get: (host) => {
-          const { marks } = this.#talk;
+          const { marks } = this.#conversations;
           const port = marks.get(`mcp/port/${host}`);
           return port === undefined ? undefined : { port, epoch: marks.get(`mcp/epoch/${host}`) ?? 0 };
         },
         set: (host, { port, epoch }) =>
-          this.#talk.marks.set([
+          this.#conversations.marks.set([
             { name: `mcp/port/${host}`, at: port },
             { name: `mcp/epoch/${host}`, at: epoch },
           ]),
@@ -65,8 +65,8 @@ export class AgentTools implements Tools {
     });
   }
 
-  connect(talk: Conversations): void {
-    this.#connected = talk;
+  connect(conversations: Conversations): void {
+    this.#connected = conversations;
   }
 
   /** Returns the fleet as this instance may use it. */
@@ -74,7 +74,7 @@ export class AgentTools implements Tools {
     const { cache, parser, resources } = this.#deps;
     const fleet = fleetFor(
       {
-        talk: this.#talk,
+        conversations: this.#conversations,
         resources,
         parser,
         runtimeFor: (hasImage) => cache.defaultRuntime(hasImage),
@@ -94,7 +94,7 @@ export class AgentTools implements Tools {
     return this.#mcp.close();
   }
 
-  get #talk(): Conversations {
+  get #conversations(): Conversations {
     if (this.#connected === undefined)
       throw new ApiError('ServiceUnavailable', 'The controller is starting. Try again soon.');
     return this.#connected;

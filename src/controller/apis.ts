@@ -23,7 +23,7 @@ export interface ApisDeps {
 
 /** Implements the API group subresources.agentctl.dev/v1 in process. */
 export const controllerApis = (deps: ApisDeps): Apis => ({
-  messages: deps.controller.talk.messages,
+  messages: deps.controller.conversations.messages,
   logs: new InstanceLogs(deps.controller, deps.resources, deps.clock),
   plans: new Plans(deps),
   volumes: new Volumes(deps.controller),

@@ -68,7 +68,7 @@ export class Controller {
   readonly flights: Flights;
   readonly observer: Observer;
   readonly recorder: Recorder;
-  readonly talk: Conversations;
+  readonly conversations: Conversations;
   readonly syncs: SyncReconciler;
   readonly #manager: Manager;
   readonly #agentKeys: Keys;
@@ -128,7 +128,7 @@ export class Controller {
       ended: (session) => images.forget(session),
     });
     const tools = new AgentTools({ ...shared, parser: parsers.agents });
-    const talk = new Conversations({
+    const conversations = new Conversations({
       ...shared,
       tools,
       fleet: (from, instance) => tools.fleet(from, instance),
@@ -136,10 +136,16 @@ export class Controller {
       policy: (agent) => policies.orDefault(agent),
       enqueue,
     });
-    tools.connect(talk);
+    tools.connect(conversations);
     const flights = new Flights({ ...shared, signal: this.#abort.signal, enqueue });
-    const observer = new Observer({ ...shared, runtimes, talk, flights, inputs: new Inputs(options.key) });
-    const agents = new AgentReconciler({ ...shared, runtimes, talk, flights, observer, enqueue });
+    const observer = new Observer({
+      ...shared,
+      runtimes,
+      conversations,
+      flights,
+      inputs: new Inputs(options.key),
+    });
+    const agents = new AgentReconciler({ ...shared, runtimes, conversations, flights, observer, enqueue });
     const syncs = new SyncReconciler({
       ...shared,
       parser: parsers.syncs,
@@ -163,7 +169,7 @@ export class Controller {
     this.policies = policies;
     this.admission = admission;
     this.runtimes = runtimes;
-    this.talk = talk;
+    this.conversations = conversations;
     this.flights = flights;
     this.observer = observer;
     this.syncs = syncs;
@@ -174,7 +180,7 @@ export class Controller {
   async start(): Promise<void> {
     for (const informer of this.cache.all()) informer.start(this.#abort.signal);
     await Promise.all(this.cache.all().map(({ synced }) => synced));
-    this.talk.start();
+    this.conversations.start();
     const tidied = this.syncs.tidy();
     this.#manager.start();
     this.runtimes.watchDisk();
@@ -198,7 +204,7 @@ export class Controller {
         'actions are still in progress; the next controller continues them',
       );
     const probed = this.#prober.stop();
-    await this.talk.stop();
+    await this.conversations.stop();
     this.#abort.abort();
     await endsWithin(this.#clock, probesBound, probed);
     await this.runtimes.stop();

@@ -28,7 +28,7 @@ export interface ExecuteContext {
   stop: Parameters<typeof runSpec>[0]['stop'];
   store: string;
   controllerVersion: string;
-  talk: Conversations;
+  conversations: Conversations;
   /** Stores the object that a write returned. */
   wrote: (object: Agent | Instance | Revision) => void;
 }
@@ -110,11 +110,11 @@ async function carryOut(action: Action, context: ExecuteContext): Promise<void> 
       return;
     }
     case 'SendPrompt':
-      return context.talk.sendPrompt(agent, action);
+      return context.conversations.sendPrompt(agent, action);
     case 'SkipPrompt':
-      return context.talk.skipPrompt(agent, action.schedule, action.dueAt);
+      return context.conversations.skipPrompt(agent, action.schedule, action.dueAt);
     case 'Shutdown':
-      return context.talk.shutdown(action.uid, action.run);
+      return context.conversations.shutdown(action.uid, action.run);
     case 'Signal': {
       const { session } = runtimeOf(context);
       await session.driver.signal(action.ref, action.signal, action.scope);

@@ -27,7 +27,7 @@ export interface ObserverDeps {
   inputs: Inputs;
   images: Images;
   prober: Prober;
-  talk: Conversations;
+  conversations: Conversations;
   flights: Flights;
   policies: Policies;
   version: string;
@@ -69,8 +69,8 @@ export class Observer {
         followsImage && image !== undefined && session !== undefined
           ? images.newest(session, image, parseDuration(policy.imageInterval))
           : undefined,
-      inbox: this.#deps.talk.inbox(agent),
-      gates: this.#deps.talk.gates(agent),
+      inbox: this.#deps.conversations.inbox(agent),
+      gates: this.#deps.conversations.gates(agent),
       controllerVersion: version,
       unsupported: found === undefined ? [] : unsupported(found.spec, agent.spec, programAuthor(agent, find)),
     };
@@ -89,7 +89,7 @@ export class Observer {
   }
 
   #instance(agent: Agent, object: InstanceView['object'], now: number): InstanceView {
-    const { cache, flights, prober, runtimes, talk } = this.#deps;
+    const { cache, flights, prober, runtimes, conversations } = this.#deps;
     const { uid } = object.metadata;
     const { name } = object.spec.runtimeRef;
     const session = runtimes.session(name);
@@ -99,8 +99,8 @@ export class Observer {
       observed,
       runtimeMissing: observed === 'Unknown' && cache.runtimes.get(name) === undefined,
       probe: session?.driver.capabilities.nativeProbes ? nativeProbe(observed) : prober.view(uid),
-      activity: talk.activity(object) ?? untold(agent, object, now),
-      talk: talk.view(agent, object, observed),
+      activity: conversations.activity(object) ?? untold(agent, object, now),
+      talk: conversations.view(agent, object, observed),
       inFlight: flights.of(uid),
     };
   }

@@ -126,7 +126,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   await controller.start();
   stack.defer(() => controller.stop());
 
-  const registry = withVirtual(stored, controller.talk.objects, clock);
+  const registry = withVirtual(stored, controller.conversations.objects, clock);
   let tls: Listener | undefined;
   const apis = controllerApis({
     controller,
@@ -148,12 +148,12 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     parser: asked,
     socket,
     listen: options.listen,
-    waiting: (agent) => controller.talk.waiting(agent),
+    waiting: (agent) => controller.conversations.waiting(agent),
     stateDir: at.state,
   });
   stack.defer(() => server.close());
   tls = server.tls;
-  stack.defer(housekeeping({ store, registry, journal: controller.talk, clock, log }));
+  stack.defer(housekeeping({ store, registry, journal: controller.conversations, clock, log }));
   stack.defer(giveBackAtRest({ clock, revision: () => store.revision() }));
   log.info(
     { socket, address: tls?.address, state: at.state, version, pid: process.pid },

@@ -134,7 +134,7 @@ export class House implements AsyncDisposable {
   async replace(): Promise<void> {
     const { controller } = this;
     // It is dead: nobody hears what it says.
-    controller.talk.stop().catch(() => {});
+    controller.conversations.stop().catch(() => {});
     controller.stop().catch(() => {});
     this.controller = this.#build();
     await this.controller.start();

@@ -17,9 +17,9 @@ test('nothing is kept of agents that are gone', async () => {
   await house.within(60_000, () => revisions.list().length === 0);
   house.clock.advance(120_000); // the Runtime is listed again
   await house.rest();
-  const { admission, runtimes, talk } = house.controller;
+  const { admission, runtimes, conversations } = house.controller;
   expect({
-    ...talk.census(),
+    ...conversations.census(),
     waiting: admission.waiting,
     places: admission.places.size,
     grants: admission.grants.size,

@@ -13,7 +13,7 @@ async function stage() {
   world.programs.set('w', puppet.agent);
   await world.agent('w');
   await world.until(() => world.talk.census().links.some(({ state }) => state === 'Ready'));
-  const streams = world.house.controller.talk.messages;
+  const streams = world.house.controller.conversations.messages;
   const send = async (text: string) => (await world.send('w', { text })).id;
   const heard = (count: number) => world.until(() => puppet.turns.length >= count);
   const end = (id: string) => world.until(() => world.ends.has(id));

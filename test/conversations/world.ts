@@ -135,8 +135,8 @@ export class TalkWorld implements AsyncDisposable {
   /** The conversations of the controller that lives now, with records of the journal as answers. */
   get talk() {
     const { controller, journal } = this.house;
-    const { talk, cache } = controller;
-    const { messages, objects } = talk;
+    const { conversations, cache } = controller;
+    const { messages, objects } = conversations;
     const recorded = ({ metadata }: { metadata: { name: string } }): Message => {
       const message = journal.message(metadata.name);
       if (message === undefined) throw new Error(`there is no message ${metadata.name}`);
@@ -145,11 +145,11 @@ export class TalkWorld implements AsyncDisposable {
     return {
       objects,
       stream: messages.stream.bind(messages),
-      onChange: talk.onChange.bind(talk),
-      census: () => talk.census(),
-      tidy: () => talk.tidy(),
-      stop: () => talk.stop(),
-      message: (name: ObjectKey) => talk.message(name),
+      onChange: conversations.onChange.bind(conversations),
+      census: () => conversations.census(),
+      tidy: () => conversations.tidy(),
+      stop: () => conversations.stop(),
+      message: (name: ObjectKey) => conversations.message(name),
       /** To this Agent, even if the controller knows another one, or none. */
       send(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
         const known = vi.spyOn(cache.agents, 'get').mockReturnValueOnce(agent);

@@ -95,7 +95,9 @@ const controller = new Controller({
 await controller.start();
 
 async function send({ agent: name, ...newMessage }: ScriptedMessage): Promise<void> {
-  const [message] = await controller.talk.messages.send({ namespace: 'default', name }, [newMessage]);
+  const [message] = await controller.conversations.messages.send({ namespace: 'default', name }, [
+    newMessage,
+  ]);
   if (message === undefined) throw new Error('nothing was sent');
   tell({
     type: 'sent',

@@ -184,7 +184,7 @@ export class Fleet implements AsyncDisposable {
       runtime: this.#runtimeObject(),
       revision: (name) => this.#controller.get('Revision', { namespace, name }),
       find: () => undefined,
-      talk: undefined as never, // none of its Agents has a protocol
+      conversations: undefined as never, // none of its Agents has a protocol
       stop: 'missing' in policy ? policyOf().stop : policy.stop,
       store: this.#store.id,
       controllerVersion: '1',

@@ -60,7 +60,7 @@ export async function talk(): Promise<Row[]> {
   await using bench = await open();
   await bench.apply(talking(agents));
   await ready(bench, agents);
-  const { messages } = bench.controller.talk;
+  const { messages } = bench.controller.conversations;
   const all = bench.controller.cache.agents.list();
   let ended = 0;
   bench.controller.recorder.onEvent((_, { reason }) => {
@@ -131,17 +131,17 @@ export async function talk(): Promise<Row[]> {
 async function waiting(bench: Bench): Promise<Row> {
   const [agent] = bench.controller.cache.agents.list();
   if (agent === undefined) throw new Error('there are no agents');
-  const { talk } = bench.controller;
+  const { conversations } = bench.controller;
   await bench.resources.patch('Agent', agent.metadata, { type: 'merge', body: { spec: { suspend: true } } });
   await until(
     () =>
-      talk.census().links.length < agents ||
+      conversations.census().links.length < agents ||
       bench.controller.cache.agents.get(keyText(agent.metadata))?.status?.phase === 'Stopped',
   );
   collect();
   const before = process.memoryUsage();
   for (let sent = 0; sent < 10_000; sent += 1_000)
-    await talk.messages.send(
+    await conversations.messages.send(
       keyOf(agent),
       Array.from({ length: 1_000 }, () => ({ text: 'x'.repeat(1_000) })),
     );

@@ -119,7 +119,7 @@ async function message(bench: Bench): Promise<void> {
   await until(() => agentOf(bench) !== undefined);
   const agent = agentOf(bench);
   if (agent === undefined) throw new Error('there is no agent');
-  const { messages } = bench.controller.talk;
+  const { messages } = bench.controller.conversations;
   const [sent] = await messages.send(keyOf(agent), [{ text: 'say ok' }]);
   if (sent === undefined) throw new Error('nothing was sent');
   const { signal } = new AbortController();
