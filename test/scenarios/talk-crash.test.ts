@@ -37,10 +37,13 @@ class Story {
   readonly #manifest = join(this.folder, 'agents.yaml');
   readonly #random: () => number;
   readonly #agent: string;
+  readonly #texts: ReadonlyMap<string, string>;
 
   constructor(agent: 'jsonl' | 'acp', seed: number) {
     this.#agent = agent;
     this.#random = random(seed);
+    const textOf = (key: string) => `say a${key} \neffect e${key}\nsleep ${this.between(0, 60)}\nsay b${key}`;
+    this.#texts = new Map(keys.map((key) => [key, textOf(key)]));
     writeFileSync(
       this.#manifest,
       `
@@ -99,12 +102,12 @@ spec:
     return done;
   }
 
-  /** The next message of a conversation, with the same key as long as nobody has said that it was accepted. */
+  /** The next message of a conversation, with the same key and text as long as nobody has said that it was accepted. */
   #next(conversation: number, send: (newMessage: ScriptedMessage) => void): void {
     for (let n = 0; n < newMessages; n += 1) {
       const key = `${conversation}-${n}`;
       if (this.sent.has(key)) continue;
-      const text = `say a${key} \neffect e${key}\nsleep ${this.between(0, 60)}\nsay b${key}`;
+      const text = this.#texts.get(key) ?? '';
       send({ agent: this.#agent, text, key, conversation: this.sent.get(`${conversation}-0`)?.conversation });
       return;
     }
