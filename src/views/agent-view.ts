@@ -3,9 +3,7 @@ import type {
   Agent,
   AgentSpec,
   Condition,
-  Conversation,
   Instance,
-  Message,
   ObjectMeta,
   Policy,
   PolicySpec,
@@ -18,7 +16,7 @@ import { type InstanceDetails, instanceDetails } from './instance-details.ts';
 import type { Lookup } from './lookup.ts';
 import { rulesOf } from './policy-view.ts';
 import { type State, stateOf } from './state.ts';
-import { type TalkDetails, talkDetails } from './talk-details.ts';
+import { type TalkDetails, type TalkObjects, talkDetails } from './talk-details.ts';
 
 export interface AgentView {
   kind: 'Agent';
@@ -74,11 +72,11 @@ export interface AgentObjects {
   policy?: Policy | undefined;
   runtime?: Runtime | undefined;
   /** Absent for an agent without a protocol. */
-  talk?: { messages: readonly Message[]; conversations: readonly Conversation[] } | undefined;
+  talk?: TalkObjects | undefined;
   usage?: readonly UsageWindow[] | undefined;
 }
 
-export function agentView({ talk, usage, ...objects }: AgentObjects, now: number): AgentView {
+export function agentView({ talk, usage, ...objects }: AgentObjects): AgentView {
   const { agent, runtime } = objects;
   const { metadata, spec, status = {} } = agent;
   const { replicas = 0, readyReplicas = 0, updatedReplicas = 0, nextAction, nextAt } = status;
@@ -103,7 +101,7 @@ export function agentView({ talk, usage, ...objects }: AgentObjects, now: number
     policy: policyOf(objects),
     instances: instances.map(instanceDetails),
     drift: driftOf({ ...objects, instances }),
-    talk: talk && talkDetails(spec, talk, now),
+    talk: talk && talkDetails(spec, talk),
     usage,
     conditions: status.conditions ?? [],
   };
@@ -127,10 +125,14 @@ export async function readAgent(lookup: Lookup, agent: Agent, now: number): Prom
     runtime === undefined ? undefined : lookup.find('Runtime', { name: runtime }),
     protocol === 'none' ? undefined : readTalk(lookup, agent, now),
   ]);
-  return agentView(
-    { agent, instances: instances.items, revisions: revisions.items, policy, runtime: found, ...talk },
-    now,
-  );
+  return agentView({
+    agent,
+    instances: instances.items,
+    revisions: revisions.items,
+    policy,
+    runtime: found,
+    ...talk,
+  });
 }
 
 async function readTalk(
@@ -143,11 +145,11 @@ async function readTalk(
     lookup.conversations(agent),
     ...windows.map(async ([last, span]) => ({ last, sums: await lookup.usage(agent, now - span) })),
   ]);
-  return { talk: { messages, conversations }, usage };
+  return { talk: { messages, conversations, now }, usage };
 }
 
 /** Returns undefined until the controller has chosen a Runtime for an image without a runtimeRef. */
-const runtimeOf = ({ spec, status }: Agent): string | undefined =>
+export const runtimeOf = ({ spec, status }: Agent): string | undefined =>
   status?.runtime ?? spec.runtimeRef?.name ?? (spec.template.image === undefined ? 'process' : undefined);
 
 function policyOf({ agent: { spec }, policy }: AgentObjects): AgentPolicy {

@@ -20,10 +20,16 @@ type ScheduledPrompt = NonNullable<AgentSpec['schedule']>[number] & {
   nextAt?: number | undefined;
 };
 
+/** What TalkDetails are built from, beside the spec. */
+export interface TalkObjects {
+  messages: readonly Message[];
+  conversations: readonly Conversation[];
+  now: number;
+}
+
 export function talkDetails(
   { schedule = [] }: AgentSpec,
-  { messages, conversations }: { messages: readonly Message[]; conversations: readonly Conversation[] },
-  now: number,
+  { messages, conversations, now }: TalkObjects,
 ): TalkDetails {
   const states = messages.map(({ status }) => status?.state ?? 'Pending');
   const inState = (state: string): number => states.filter((each) => each === state).length;

@@ -7,7 +7,7 @@ import { conversationOf, messageOf } from './objects.ts';
 
 const agent = agentOf();
 const viewOf = (more: Partial<AgentObjects> = {}) =>
-  agentView({ agent, instances: [], revisions: [], ...more }, start);
+  agentView({ agent, instances: [], revisions: [], ...more });
 
 describe('the Runtime of an agent', () => {
   const condition = {
@@ -100,7 +100,7 @@ test('messages are counted by what they wait for, and a prompt has its next time
   ];
   const { talk } = viewOf({
     agent: { ...agent, spec: { ...agent.spec, schedule } },
-    talk: { messages, conversations },
+    talk: { messages, conversations, now: start },
   });
   expect(talk).toMatchObject({
     messages: { waiting: 2, inFlight: 2, completed: 1, failed: 2 },
@@ -127,7 +127,7 @@ test('fed by changes one by one, in any order, a view is the one of the list', (
       const view = () =>
         viewOf({
           instances: [...instances.values()],
-          talk: { messages: [...messages.values()], conversations: [] },
+          talk: { messages: [...messages.values()], conversations: [], now: start },
         });
       let last = view();
       for (const change of changes) {
@@ -149,7 +149,7 @@ test('fed by changes one by one, in any order, a view is the one of the list', (
       expect(last).toEqual(
         viewOf({
           instances: byName(instances.values()),
-          talk: { messages: byName(messages.values()), conversations: [] },
+          talk: { messages: byName(messages.values()), conversations: [], now: start },
         }),
       );
     }),
