@@ -26,8 +26,8 @@ export interface Cli {
   interrupted: boolean;
   /** Connects to the controller. With `start`, starts one in the background if none runs, unless --no-start. */
   connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
-  /** Flags of the command line for commands in messages: see pasteable.ts. Each ends with a space. */
-  flags?: { controller: string; namespace: string } | undefined;
+  /** Flags of the command line for commands in messages: see pasteable.ts. Each flag ends with a space. */
+  flags?: { controller: string; namespace: string; verbs: readonly string[] } | undefined;
   /** The verb runs until Ctrl-C, which is then its normal end. */
   lasting?: boolean;
   /** The exit code of the process; 0 at first. */

@@ -10,6 +10,8 @@ import { flagsOf, pasteable } from './pasteable.ts';
 import { localTimes, showUtc } from './print/when.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
+const verbNames = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+
 /** Runs one command line (without node and script) and returns the exit code. Loads only the verb's own file. */
 export async function run(argv: readonly string[], cli: Cli): Promise<number> {
   const asked: { client?: Client; namespace?: string } = {};
@@ -87,7 +89,7 @@ const pathOf = (command: Command): string =>
 function programFor(cli: Cli): Command {
   return new Command('agentctl')
     .hook('preAction', (_, command) => {
-      cli.flags = flagsOf(command.opts());
+      cli.flags = flagsOf(command.opts(), verbNames);
       showUtc(command.opts().utc === true);
       const { err } = cli;
       cli.err = (text) => err(pasteable(typeof text === 'string' ? localTimes(text) : text, cli));

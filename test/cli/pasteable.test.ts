@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { flagsOf, pasteable } from '../../src/cli/pasteable.ts';
+import { verbs } from '../../src/cli/verbs.ts';
 
-const flags = flagsOf({ stateDir: '/tmp/my state', namespace: 'shop' });
+const verbNames = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+const flags = flagsOf({ stateDir: '/tmp/my state', namespace: 'shop' }, verbNames);
 
 test.each([
   [
@@ -24,6 +26,6 @@ test.each([
 
 test('without such flags messages are as they are', () => {
   const text = 'Start one: agentctl controller start';
-  expect(pasteable(text, { flags: flagsOf({}) })).toBe(text);
+  expect(pasteable(text, { flags: flagsOf({}, verbNames) })).toBe(text);
   expect(pasteable(text, {})).toBe(text);
 });

@@ -8,10 +8,9 @@ import { version } from '../../daemon/own-version.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';
-import { namespaceOf } from '../global-options.ts';
+import { type GlobalOptions, namespaceOf } from '../global-options.ts';
 import type { Manifest } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
-import type { ApplyOptions } from './apply-files.ts';
 
 /** Apply sets as defined in KEP-3659, with kubectl's labels and annotations. */
 interface ApplySet {
@@ -27,7 +26,7 @@ export async function openApplySet(
   client: Client,
   name: string,
   manifests: readonly Manifest[],
-  options: ApplyOptions,
+  options: GlobalOptions & { fieldManager: string },
   cli: Cli,
 ): Promise<ApplySet> {
   const { info, key } = parseParent(name, namespaceOf(options, cli.environment));

@@ -6,12 +6,12 @@ import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { namespaceOf } from '../global-options.ts';
+import type { FileOptions } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
-import type { DiffOptions } from '../verbs/diff.ts';
 import { syncTargets } from '../verbs/sync.ts';
 
-type SyncDiffOptions = GlobalOptions & Pick<DiffOptions, 'filename' | 'output' | 'forceConflicts'>;
+type SyncDiffOptions = FileOptions & { output?: 'json'; forceConflicts?: boolean };
 
 /** Prints what the newest revision of a Sync's source would change. */
 export async function diffSync(word: string, options: SyncDiffOptions, cli: Cli): Promise<void> {
