@@ -33,17 +33,39 @@ export interface Import {
   to: string;
 }
 
-/** All imports from one package to another, type imports too, ordered by file. */
-export function importsBetweenPackages(): Import[] {
+/** All imports within src, type imports too, ordered by file. */
+export function imports(): Import[] {
   return sourceFiles().flatMap((file) => {
-    const from = packageOf(file);
     const text = readFileSync(join(src, file), 'utf8');
     return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].flatMap(([, target = '']) => {
       const path = relative(src, join(src, dirname(file), target));
       const to = packageOf(path);
-      return to === from || to === '..' ? [] : [{ file, path, from, to }];
+      return to === '..' ? [] : [{ file, path, from: packageOf(file), to }];
     });
   });
+}
+
+export const importsBetweenPackages = (): Import[] => imports().filter(({ from, to }) => from !== to);
+
+/** Returns one circle of files that import each other; empty if there is none. */
+export function circleOf(all: readonly Pick<Import, 'file' | 'path'>[]): string[] {
+  const targets = Map.groupBy(all, ({ file }) => file);
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): string[] => {
+    if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file];
+    if (done.has(file)) return [];
+    for (const { path } of targets.get(file) ?? []) {
+      const circle = visit(path, [...trail, file]);
+      if (circle.length > 0) return circle;
+    }
+    done.add(file);
+    return [];
+  };
+  for (const file of targets.keys()) {
+    const circle = visit(file, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
 }
 
 export const packageOf = (path: string): string => path.split('/')[0] ?? '';

@@ -1,10 +1,10 @@
 /**
  * Checks the layers of src: a package imports only from lower layers, type imports too. In the pure packages it also
- * refuses clocks, randomness, IO and async.
+ * refuses clocks, randomness, IO and async. No files import each other in a circle.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importsBetweenPackages, layers, packageOf, sourceFiles } from './layers.ts';
+import { circleOf, imports, layers, packageOf, sourceFiles } from './layers.ts';
 
 const src = join(import.meta.dirname, '../src');
 const order = [...layers.keys()];
@@ -28,7 +28,8 @@ const impure: [RegExp, string][] = [
 ];
 
 const problems: string[] = [];
-for (const { file, path, from, to } of importsBetweenPackages()) {
+const all = imports();
+for (const { file, path, from, to } of all) {
   if (order.indexOf(to) < order.indexOf(from))
     problems.push(`src/${file} imports src/${path}: ${to} is in a higher layer than ${from}`);
   else if (forbidden[from]?.includes(to) === true)
@@ -47,6 +48,8 @@ for (const file of sourceFiles()) {
       if (pattern.test(code)) problems.push(`src/${file}:${index + 1} ${what}: ${name} is pure`);
   }
 }
+const circle = circleOf(all);
+if (circle.length > 0) problems.push(`these files import each other in a circle: ${circle.join(' -> ')}`);
 for (const problem of problems) console.error(problem);
 console.log(problems.length === 0 ? 'The layers hold.' : `${problems.length} problems with the layers.`);
 process.exitCode = problems.length === 0 ? 0 : 1;
