@@ -96,10 +96,6 @@ export abstract class AgentctlError<Code extends string = string> extends Error 
     this.remedy = remedy;
     this.retry = retry;
   }
-
-  get reason(): Code {
-    return this.code;
-  }
 }
 
 /** The only place that decides whether to try again after an error. One that nobody has foreseen is tried again. */
@@ -131,7 +127,7 @@ export class ApiError extends AgentctlError<StatusReason> {
       metadata: {},
       status: 'Failure',
       message: visible(this.message),
-      reason: this.reason,
+      reason: this.code,
       ...(this.details === undefined ? {} : { details: shownDetails(this.details) }),
       code: this.status,
     };
@@ -153,4 +149,4 @@ export class UnreachableError extends AgentctlError<'Unreachable'> {
 }
 
 export const isApiError = (error: unknown, reason?: StatusReason): error is ApiError =>
-  error instanceof ApiError && (reason === undefined || error.reason === reason);
+  error instanceof ApiError && (reason === undefined || error.code === reason);

@@ -57,22 +57,22 @@ export function failureText(error: unknown): string {
 
 /** As in kubectl: Error from server (NotFound): ... */
 function apiText(error: ApiError): string {
-  if (error.reason === 'Invalid' || error.reason === 'BadRequest') {
+  if (error.code === 'Invalid' || error.code === 'BadRequest') {
     const causes = error.details?.causes ?? [];
     if (causes.length > 1) {
       const lines = causes.map(
         ({ field, message }) => `  ${field === undefined ? '' : `${field}: `}${message}`,
       );
       const head = `${error.details?.kind ?? 'object'} ${JSON.stringify(error.details?.name ?? '')} is invalid`;
-      return [`Error from server (${error.reason}): ${head}:`, ...lines].join('\n');
+      return [`Error from server (${error.code}): ${head}:`, ...lines].join('\n');
     }
   }
   const { kind, name } = error.details ?? {};
   const remedy =
-    error.reason === 'NotFound' && kind === 'namespaces'
+    error.code === 'NotFound' && kind === 'namespaces'
       ? `. To create it: agentctl create namespace ${name ?? 'NAME'}`
       : '';
-  return `Error from server (${error.reason}): ${error.message}${remedy}`;
+  return `Error from server (${error.code}): ${error.message}${remedy}`;
 }
 
 /** Whether the request cannot have reached a server. */

@@ -151,7 +151,7 @@ async function exists(resources: Resources, key: { namespace: string; name: stri
     await resources.get('Agent', key);
     return true;
   } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return false;
+    if (error instanceof ApiError && error.code === 'NotFound') return false;
     throw error;
   }
 }

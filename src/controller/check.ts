@@ -92,7 +92,7 @@ async function exec(
     const said = output.trim().slice(0, 200);
     return failed(`${command.join(' ')} ended with ${code}${said === '' ? '.' : `: ${said}`}`);
   } catch (error) {
-    if (error instanceof DriverError && error.reason === 'ExecTimeout') return failed(error.message);
+    if (error instanceof DriverError && error.code === 'ExecTimeout') return failed(error.message);
     throw error;
   }
 }

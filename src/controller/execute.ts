@@ -215,7 +215,7 @@ export async function gone(deletion: Promise<unknown>): Promise<void> {
 
 function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
   if (error instanceof DriverError) {
-    const { reason, message, retryAt } = error;
+    const { code: reason, message, retryAt } = error;
     if (error.kind === 'Offline') {
       context.session?.offline(error);
       return { result: 'NotStartable', reason, message };
@@ -223,5 +223,5 @@ function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
     return { result: error.kind, reason, message, retryAt };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { result: 'Retryable', reason: isApiError(error) ? error.reason : 'Fault', message };
+  return { result: 'Retryable', reason: isApiError(error) ? error.code : 'Fault', message };
 }

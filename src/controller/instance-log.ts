@@ -104,7 +104,7 @@ async function* outputOf(
   try {
     yield* logsOf(driver)(ref, options);
   } catch (error) {
-    if (!(error instanceof DriverError) || error.reason !== 'Gone') throw error;
+    if (!(error instanceof DriverError) || error.code !== 'Gone') throw error;
     throw new ApiError('BadRequest', deleted, { cause: error });
   }
 }

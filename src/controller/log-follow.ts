@@ -137,7 +137,7 @@ async function* readRun(
         continue;
       }
       // Replaced or removed: the status will show the end.
-      if (error.reason !== 'Gone') throw error;
+      if (error.code !== 'Gone') throw error;
     }
     const deadline = clock.now() + endMs;
     while (!signal.aborted && !hasEnded() && (clock.now() < deadline || !position.canReopen))

@@ -161,7 +161,7 @@ export class McpServers implements Tools {
     (host: string) =>
     (request: IncomingMessage, response: ServerResponse): void => {
       this.#serve(host, request, response).catch((error: unknown) => {
-        if (error instanceof ApiError && error.reason === 'TooManyRequests') {
+        if (error instanceof ApiError && error.code === 'TooManyRequests') {
           response.writeHead(429, { 'retry-after': '1', connection: 'close' }).end(error.message);
           return;
         }

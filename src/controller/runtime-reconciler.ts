@@ -290,8 +290,8 @@ const isHere = (spec: Runtime['spec']): boolean => capabilitiesOf(spec).hostAcce
 
 /** Why a driver could not be created. Only errors of this host or the API are not the fault of the spec. */
 function faultReason(error: unknown): string {
-  if (error instanceof DriverError) return error.reason;
-  if (isApiError(error)) return error.reason === 'NotFound' ? 'SecretMissing' : 'ConnectFailed';
+  if (error instanceof DriverError) return error.code;
+  if (isApiError(error)) return error.code === 'NotFound' ? 'SecretMissing' : 'ConnectFailed';
   const isOfHost = error instanceof Error && !(error instanceof AgentctlError) && 'code' in error;
   return isOfHost ? 'ConnectFailed' : 'InvalidSpec';
 }

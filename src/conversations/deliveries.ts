@@ -223,9 +223,9 @@ export class Deliveries {
 
   #noSession(open: Open, link: Link, error: unknown) {
     // The end of the run decides this case. If only the pipes are being reopened, it is tried again.
-    if (error instanceof ProtocolError && error.reason === 'Closed') return this.#later(open, open.delivery);
+    if (error instanceof ProtocolError && error.code === 'Closed') return this.#later(open, open.delivery);
     const text = sentence(error instanceof Error ? error.message : String(error));
-    const reason = error instanceof ProtocolError ? error.reason : undefined;
+    const reason = error instanceof ProtocolError ? error.code : undefined;
     const pause = reason === 'LoadFailed' ? askAgain[open.refusals] : undefined;
     if (pause !== undefined) {
       open.refusals += 1;

@@ -309,7 +309,7 @@ export class Link {
           return this.#drain();
         } catch (error) {
           if (signal.aborted) return;
-          if (error instanceof DriverError && error.reason === 'Gone') {
+          if (error instanceof DriverError && error.code === 'Gone') {
             log.warn(
               { err: error, instance: target.instance, run: target.run },
               'the rest of a run cannot be read',
@@ -434,8 +434,7 @@ export class Link {
       this.#unreadSince = undefined;
     } catch (error) {
       const isOpen = attachment !== undefined && this.#attachment === attachment;
-      if (isOpen && error instanceof DriverError && error.reason === 'NotRunning')
-        this.#refused(error.message);
+      if (isOpen && error instanceof DriverError && error.code === 'NotRunning') this.#refused(error.message);
       throw error;
     }
   }

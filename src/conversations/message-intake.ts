@@ -225,7 +225,7 @@ export class Intake {
         ({ message: { namespace, agent, key } }) =>
           key !== undefined && this.#journal.byKey(namespace, agent, key) !== undefined,
       );
-      if (error instanceof JournalError && error.reason === 'Duplicate' && isKnown) return false;
+      if (error instanceof JournalError && error.code === 'Duplicate' && isKnown) return false;
       throw error;
     }
     for (const { commit } of reserved) commit();
@@ -236,11 +236,11 @@ export class Intake {
     try {
       await this.#journal.commit(entries);
     } catch (error) {
-      if (!(error instanceof JournalError) || error.reason === 'Duplicate') throw error;
-      if (error.reason === 'Final')
+      if (!(error instanceof JournalError) || error.code === 'Duplicate') throw error;
+      if (error.code === 'Final')
         throw new ApiError('Conflict', 'It has already been sent again.', { cause: error });
       const why =
-        error.reason === 'Full'
+        error.code === 'Full'
           ? 'the disk with the state folder is full. Free some space, and send it again.'
           : sentence(error.message);
       throw new ApiError('ServiceUnavailable', `The message was not accepted: ${why}`, { cause: error });

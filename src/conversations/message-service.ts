@@ -111,7 +111,7 @@ export class MessageService implements MessageApi {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const about = `Agent ${keyText(key)}: ${error.message}`;
-      switch (error.reason) {
+      switch (error.code) {
         case 'Timeout':
           throw new ApiError('Timeout', about, { cause: error });
         case 'Closed':

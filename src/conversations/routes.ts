@@ -115,7 +115,7 @@ export class Routes {
         reservation.release();
         this.#count(reservation.message, -1);
         // If it was accepted before, its answer will come from there.
-        if (!(error instanceof JournalError && error.reason === 'Duplicate'))
+        if (!(error instanceof JournalError && error.code === 'Duplicate'))
           this.#refuse(link, requestId, 'The question was not accepted: it could not be written down.');
       },
     );

@@ -11,7 +11,7 @@ export class Writer {
   readonly #log: Log;
   readonly #abort = new AbortController();
   /** Why the last write waits, so that it is logged once. */
-  #cause: JournalError['reason'] | undefined;
+  #cause: JournalError['code'] | undefined;
   #held: Promise<void> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -52,11 +52,11 @@ export class Writer {
         this.#cause = undefined;
         return;
       } catch (error) {
-        const full = error instanceof JournalError && (error.reason === 'Full' || error.reason === 'Locked');
+        const full = error instanceof JournalError && (error.code === 'Full' || error.code === 'Locked');
         if (!full || this.#abort.signal.aborted) throw error;
-        if (this.#cause !== error.reason)
+        if (this.#cause !== error.code)
           this.#log.warn({ err: error }, 'the journal cannot be written now; it is tried again');
-        this.#cause = error.reason;
+        this.#cause = error.code;
         const held = sleep(this.#clock, tryAgain, this.#abort.signal);
         this.#held = held;
         await held;

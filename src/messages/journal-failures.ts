@@ -9,7 +9,7 @@ import { JournalError } from './journal.ts';
 export function journalError(error: unknown, path: string): unknown {
   const told = storeError(error, path);
   if (!(told instanceof StoreError)) return told;
-  const { reason } = told;
+  const { code: reason } = told;
   const options = { cause: told.cause };
   return new JournalError(
     reason === 'Conflict' || reason === 'Compacted' ? 'Broken' : reason,

@@ -91,7 +91,7 @@ export function requireReached(store: Store, revision: number): void {
 
 /** Converts a Compacted error to the 410 that makes a client list again. Returns other errors unchanged. */
 export function expired(error: unknown, revision: number, store: Store): unknown {
-  if (!(error instanceof StoreError && error.reason === 'Compacted')) return error;
+  if (!(error instanceof StoreError && error.code === 'Compacted')) return error;
   return new ApiError('Expired', `too old resource version: ${revision} (${store.revision()})`, {
     cause: error,
   });

@@ -38,7 +38,7 @@ export async function create(
     try {
       return await createNamed(context, info, name, sent, options);
     } catch (error) {
-      if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
+      if (!(error instanceof StoreError && error.code === 'Conflict')) throw error;
       if (!generated || attempt === attempts) {
         const there = await context.records.read(info, { ...sent.metadata, name });
         throw alreadyExists(info, name, there);

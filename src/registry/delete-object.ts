@@ -1,3 +1,4 @@
+import { AgentctlError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import type { List } from '../api/requests.ts';
@@ -122,6 +123,6 @@ export async function removeCollection(
 }
 
 function goneIsFine(error: unknown): void {
-  const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
-  if (reason !== 'NotFound' && reason !== 'Conflict') throw error;
+  const code = error instanceof AgentctlError ? error.code : undefined;
+  if (code !== 'NotFound' && code !== 'Conflict') throw error;
 }

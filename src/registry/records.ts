@@ -121,7 +121,7 @@ export class Records {
 }
 
 function told(error: unknown): never {
-  if (error instanceof StoreError && error.reason === 'Full') {
+  if (error instanceof StoreError && error.code === 'Full') {
     throw new ApiError(
       'InternalError',
       'nothing was written, because the disk with the state folder is full: free some space and try again',
@@ -140,7 +140,7 @@ export async function retried<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
+      if (!(error instanceof StoreError && error.code === 'Conflict')) throw error;
     }
   }
 }

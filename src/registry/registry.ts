@@ -182,5 +182,5 @@ async function expireEvents(records: Records, now: number, most = mostEvents): P
 
 /** Ignores an Event that was updated meanwhile, or is gone already. */
 function seenAgain(error: unknown): void {
-  if (!(error instanceof StoreError && error.reason === 'Conflict')) throw error;
+  if (!(error instanceof StoreError && error.code === 'Conflict')) throw error;
 }

@@ -74,7 +74,7 @@ export function toApiError(error: unknown, log: Log, limit = bodyLimit): ApiErro
 }
 
 export function answerError(request: FastifyRequest, reply: FastifyReply, error: ApiError): FastifyReply {
-  if (error.reason === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="agentctl"');
+  if (error.code === 'Unauthorized') reply.header('www-authenticate', 'Bearer realm="agentctl"');
   return answerJson(request, reply, error.toStatus(), error.status);
 }
 

@@ -52,7 +52,7 @@ export async function shortened(request: FastifyRequest, body: Buffer, parser: P
   const owner = request.user.name;
   const parsed = await parser.value(textOf({ body }), { owner }).catch((cause: unknown) => {
     if (!(cause instanceof SourceError)) throw cause;
-    const reason = cause.reason === 'Timeout' ? 'Timeout' : 'RequestEntityTooLarge';
+    const reason = cause.code === 'Timeout' ? 'Timeout' : 'RequestEntityTooLarge';
     throw new ApiError(reason, `the body of the request is invalid: ${cause.message}`, { cause });
   });
   if ('faultAt' in parsed) throw notParsed('YAML', ` at position ${parsed.faultAt}`);

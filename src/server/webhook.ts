@@ -98,7 +98,7 @@ const largest = 25 * 1024 * 1024;
 export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: Parts): void {
   const found = (read: Promise<AnyResource>): Promise<AnyResource | undefined> =>
     read.catch((error) => {
-      if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
+      if (error instanceof ApiError && error.code === 'NotFound') return undefined;
       throw error;
     });
 

@@ -117,7 +117,7 @@ async function tidied<T>({ repository }: Tools, work: () => Promise<T>): Promise
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof SourceError) || cause.reason === 'Timeout') await repository.wipe();
+    if (!(cause instanceof SourceError) || cause.code === 'Timeout') await repository.wipe();
     throw cause;
   }
 }

@@ -69,7 +69,7 @@ describe('label selectors', () => {
           parseLabelSelector(text)(labels);
           parseFieldSelector(text)(labels);
         } catch (error) {
-          expect(error).toMatchObject({ reason: 'BadRequest' });
+          expect(error).toMatchObject({ code: 'BadRequest' });
         }
       }),
     );

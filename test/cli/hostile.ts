@@ -68,7 +68,7 @@ function cleaned(value: unknown): unknown {
 
 const failing = (error: unknown): unknown =>
   error instanceof ApiError
-    ? new ApiError(error.reason, error.message + payload, {
+    ? new ApiError(error.code, error.message + payload, {
         details: poisoned(error.details) as ApiError['details'],
       })
     : error;

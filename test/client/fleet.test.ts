@@ -23,8 +23,8 @@ test('what an agent applies to one that is being deleted is refused', async () =
   await client.delete('Agent', { namespace: 'default', name: 'web' });
   const manifest = JSON.stringify({ ...agent('web', { replicas: 2 }) });
   await expect(fleet.apply(manifest)).rejects.toMatchObject({
-    reason: 'Conflict',
+    code: 'Conflict',
     message: expect.stringContaining('"web" is being deleted'),
   });
-  await expect(fleet.stop('web')).rejects.toMatchObject({ reason: 'Conflict' });
+  await expect(fleet.stop('web')).rejects.toMatchObject({ code: 'Conflict' });
 });

@@ -122,7 +122,7 @@ describe('a stream that breaks off', () => {
       (response) => response.end(event(1)),
       (response) => response.writeHead(404).end(JSON.stringify(gone.toStatus())),
     );
-    await expect(read()).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(read()).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   test('is given up when no server has come for 30 s, with what to do then', async () => {

@@ -32,7 +32,7 @@ test('one object is a Table of one row', async () => {
   expect(names(one)).toEqual(['b']);
   expect(one.rows[0]?.object).toMatchObject({ kind: 'Agent', spec: { replicas: 1 } });
   const nobody = api.client.tables.list('Agent', { namespace: 'default', name: 'nobody' });
-  await expect(nobody).rejects.toMatchObject({ reason: 'NotFound' });
+  await expect(nobody).rejects.toMatchObject({ code: 'NotFound' });
 });
 
 test('a watch goes on where a Table ended', async () => {

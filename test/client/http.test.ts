@@ -68,7 +68,7 @@ describe('failures', () => {
     await serve((_, response) => response.writeHead(409).end(JSON.stringify(status.toStatus())));
     const error = await client.get('Agent', key).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ApiError);
-    expect(error).toMatchObject({ reason: 'AlreadyExists', message: 'it is there', details: { name: 'a' } });
+    expect(error).toMatchObject({ code: 'AlreadyExists', message: 'it is there', details: { name: 'a' } });
   });
 
   test.each([
@@ -79,7 +79,7 @@ describe('failures', () => {
     await serve((_, response) =>
       response.writeHead(code).end(typeof body === 'string' ? body : JSON.stringify(body)),
     );
-    await expect(client.get('Agent', key)).rejects.toMatchObject({ reason, message });
+    await expect(client.get('Agent', key)).rejects.toMatchObject({ code: reason, message });
   });
 });
 
@@ -202,7 +202,7 @@ describe('a watch', () => {
   test('an ERROR event is thrown', async () => {
     const status = new ApiError('Expired', 'too old').toStatus();
     await serve((_, response) => response.end(`${JSON.stringify({ type: 'ERROR', object: status })}\n`));
-    await expect(collect(client.watch('Agent', { signal }), 1)).rejects.toMatchObject({ reason: 'Expired' });
+    await expect(collect(client.watch('Agent', { signal }), 1)).rejects.toMatchObject({ code: 'Expired' });
   });
 
   test('ends without an error when the signal aborts', async () => {

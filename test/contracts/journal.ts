@@ -17,11 +17,11 @@ export function journalContract(name: string, open: () => Journal): void {
     const duplicate = (what: string) =>
       expect.objectContaining({
         name: 'JournalError',
-        reason: 'Duplicate',
+        code: 'Duplicate',
         message: expect.stringContaining(what),
       });
-    const final = expect.objectContaining({ name: 'JournalError', reason: 'Final' });
-    const missing = expect.objectContaining({ name: 'JournalError', reason: 'Missing' });
+    const final = expect.objectContaining({ name: 'JournalError', code: 'Final' });
+    const missing = expect.objectContaining({ name: 'JournalError', code: 'Missing' });
 
     describe('messages', () => {
       test('are read back whole, whatever is in them', async () => {
@@ -243,7 +243,7 @@ export function journalContract(name: string, open: () => Journal): void {
           journal.commit(accept(message('2', { text: 'the second try' }))),
         ]);
         expect(
-          results.map((result) => (result.status === 'rejected' ? result.reason.reason : 'written')),
+          results.map((result) => (result.status === 'rejected' ? result.reason.code : 'written')),
         ).toEqual(['written', 'Duplicate', 'written', 'Final', 'written']);
         expect(ids(journal.messages())).toEqual(['2', '1']);
         expect(journal.message('1')?.state).toBe('Completed');
@@ -375,7 +375,7 @@ export function journalContract(name: string, open: () => Journal): void {
       await journal.close();
       await last;
       await expect(journal.commit(accept(message('2')))).rejects.toMatchObject({
-        reason: 'Broken',
+        code: 'Broken',
         message: expect.stringContaining('closed'),
       });
       await journal.close();

@@ -86,7 +86,7 @@ export function parserContract(name: string, parser: Parser): void {
         const refused = parser.seal(root, 'bad', options);
         await expect(refused).rejects.toBeInstanceOf(SourceError);
         await expect(refused).rejects.toMatchObject({
-          reason: 'OutsideTree',
+          code: 'OutsideTree',
           message: expect.stringContaining('bad/kustomization.yaml: resources: "../../.."'),
         });
       } finally {

@@ -274,7 +274,7 @@ export function protocolContract(harness: Harness): void {
       const { connection, clock } = await openReady(harness);
       const asked = connection.query('status', {}, { timeout: 1000 });
       const expected = expect(asked).rejects.toMatchObject({
-        reason: protocol.capabilities.queries ? 'Timeout' : 'Unsupported',
+        code: protocol.capabilities.queries ? 'Timeout' : 'Unsupported',
       });
       clock.advance(1000);
       await expected;
@@ -286,7 +286,7 @@ export function protocolContract(harness: Harness): void {
       const { connection } = await openReady(harness);
       const asked = connection.query('status', {}, { timeout: 1000 });
       const expected = expect(asked).rejects.toMatchObject({
-        reason: 'Closed',
+        code: 'Closed',
         message: expect.stringContaining('the run has ended'),
       });
       connection.close('the run has ended');

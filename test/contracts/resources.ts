@@ -35,7 +35,7 @@ async function failure(promise: Promise<unknown>, reason: StatusReason): Promise
     (error: unknown) => error,
   );
   if (!(error instanceof ApiError)) throw new Error(`expected an ApiError, found ${String(error)}`);
-  expect(error.reason).toBe(reason);
+  expect(error.code).toBe(reason);
   return error;
 }
 

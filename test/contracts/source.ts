@@ -101,14 +101,14 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       await world.put({ 'there/a.yaml': '1' });
       await expect(readAll(open({ path: 'ther' }))).rejects.toMatchObject({
         name: 'SourceError',
-        reason: 'PathMissing',
+        code: 'PathMissing',
       });
       expect((await readAll(open({ path: 'there' }))).files).toHaveLength(1);
     });
 
     test('a file in the place of the folder is told', async () => {
       await world.put({ 'a.yaml': '1' });
-      await expect(readAll(open({ path: 'a.yaml' }))).rejects.toMatchObject({ reason: 'PathMissing' });
+      await expect(readAll(open({ path: 'a.yaml' }))).rejects.toMatchObject({ code: 'PathMissing' });
     });
 
     test('a folder without manifests has none', async () => {
@@ -157,7 +157,7 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
     test('a file that is too large is refused by its name, unless it is ignored', async () => {
       await world.put({ 'sub/huge.yaml': Buffer.alloc(limits.file + 1, 'a'), 'b.yaml': '1' });
       await expect(readAll(open())).rejects.toMatchObject({
-        reason: 'TooLarge',
+        code: 'TooLarge',
         message: expect.stringContaining('sub/huge.yaml'),
       });
       expect(await names(open({ ignore: ['**/huge.yaml'] }))).toEqual(['b.yaml']);
@@ -167,19 +167,19 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       const part = Buffer.alloc(limits.file, 'a');
       const files = Object.fromEntries([1, 2, 3, 4].map((n) => [`${n}.yaml`, part]));
       await world.put({ ...files, '5.yaml': 'one more' });
-      await expect(readAll(open())).rejects.toMatchObject({ reason: 'TooLarge' });
+      await expect(readAll(open())).rejects.toMatchObject({ code: 'TooLarge' });
     });
 
     test('a link out of the tree is refused, to a file and to a folder, unless it is ignored', async () => {
       await world.put({ 'a.yaml': '1', 'b.yaml': { linkTo: '../../../../../../../../etc/hostname' } });
       await expect(readAll(open())).rejects.toMatchObject({
-        reason: 'OutsideTree',
+        code: 'OutsideTree',
         message: expect.stringContaining('b.yaml'),
       });
       await world.put({ 'b.yaml': { linkTo: '/etc/hostname' } });
-      await expect(readAll(open())).rejects.toMatchObject({ reason: 'OutsideTree' });
+      await expect(readAll(open())).rejects.toMatchObject({ code: 'OutsideTree' });
       await world.put({ 'b.yaml': null, out: { linkTo: '/etc' } });
-      await expect(readAll(open())).rejects.toMatchObject({ reason: 'OutsideTree' });
+      await expect(readAll(open())).rejects.toMatchObject({ code: 'OutsideTree' });
       expect(await names(open({ ignore: ['out/**', 'out'] }))).toEqual(['a.yaml']);
     });
 
@@ -211,7 +211,7 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       });
       expect(await names(open())).toEqual(['a.yaml', 'sub/b.yaml']);
       await world.put({ 'c.yaml': { linkTo: 'd.yaml' }, 'd.yaml': { linkTo: 'c.yaml' } });
-      await expect(readAll(open())).rejects.toMatchObject({ reason: 'PathMissing' });
+      await expect(readAll(open())).rejects.toMatchObject({ code: 'PathMissing' });
     });
 
     test('a link that leads nowhere is refused where it is selected', async () => {
@@ -219,7 +219,7 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       expect(await names(open())).toEqual(['a.yaml']);
       await world.put({ 'b.yaml': { linkTo: 'gone.yaml' } });
       await expect(readAll(open())).rejects.toMatchObject({
-        reason: 'PathMissing',
+        code: 'PathMissing',
         message: expect.stringContaining('b.yaml'),
       });
     });
@@ -229,10 +229,10 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
       const source = open();
       const found = await source.look(signal);
       const ended = AbortSignal.abort(new DOMException('late', 'TimeoutError'));
-      await expect(source.look(ended)).rejects.toMatchObject({ name: 'SourceError', reason: 'Timeout' });
+      await expect(source.look(ended)).rejects.toMatchObject({ name: 'SourceError', code: 'Timeout' });
       await expect(source.read(found, ended)).rejects.toMatchObject({
         name: 'SourceError',
-        reason: 'Timeout',
+        code: 'Timeout',
       });
       expect(await names(source)).toEqual(['a.yaml']);
     });
@@ -246,7 +246,7 @@ export function sourceContract(name: string, begin: () => Promise<SourceWorld>):
         const read = source.read(found, AbortSignal.timeout(wait));
         await read.then(
           (manifests) => expect(texts(manifests)).toEqual(files),
-          (error: unknown) => expect(error).toMatchObject({ reason: 'Timeout' }),
+          (error: unknown) => expect(error).toMatchObject({ code: 'Timeout' }),
         );
       }
       expect(texts(await readAll(source))).toEqual(files);

@@ -10,7 +10,7 @@ export function storeContract(name: string, open: () => Store): void {
     });
     afterEach(() => store.close());
 
-    const conflict = (actual: number) => expect.objectContaining({ reason: 'Conflict', actual });
+    const conflict = (actual: number) => expect.objectContaining({ code: 'Conflict', actual });
 
     test('a write is read back with its revisions', async () => {
       const first = await store.put('/a/1', 'one', 0);
@@ -46,7 +46,7 @@ export function storeContract(name: string, open: () => Store): void {
       const kept = store.put('/a/1', 'one', 0);
       const closed = store.close();
       const refused = expect.objectContaining({
-        reason: 'Broken',
+        code: 'Broken',
         message: expect.stringContaining('is closed'),
       });
       await expect(store.put('/a/2', 'two', 0)).rejects.toEqual(refused);
@@ -175,7 +175,7 @@ export function storeContract(name: string, open: () => Store): void {
       const last = await store.put('/a/3', 'three', 0);
       await store.compact(last);
       expect((await store.list('/a/')).rows.map(({ value }) => value)).toEqual(['two', 'three']);
-      const compacted = expect.objectContaining({ reason: 'Compacted' });
+      const compacted = expect.objectContaining({ code: 'Compacted' });
       await expect(store.list('/a/', { revision: two })).rejects.toEqual(compacted);
       await expect(take(store.watch('/a/', one, new AbortController().signal), 1)).rejects.toEqual(compacted);
       const watching = take(store.watch('/a/', last, new AbortController().signal), 1);

@@ -18,7 +18,7 @@ const forever = new AbortController().signal;
 const failure = async (promise: Promise<unknown>, reason: StatusReason): Promise<void> => {
   const error = await promise.catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(ApiError);
-  expect(error).toMatchObject({ reason });
+  expect(error).toMatchObject({ code: reason });
 };
 
 const drain = async (entries: AsyncIterable<StreamEntry>): Promise<StreamEntry[]> => {
@@ -70,7 +70,7 @@ export function talkContract(open: () => Promise<Subject>): void {
     await failure(talk.send({ ...web, name: 'nobody' }, [{ text: 'x' }]), 'NotFound');
     script.refusal = new ApiError('TooManyRequests', 'web has 1000 messages waiting');
     await expect(talk.send(web, [{ text: 'x' }])).rejects.toMatchObject({
-      reason: 'TooManyRequests',
+      code: 'TooManyRequests',
       message: 'web has 1000 messages waiting',
     });
   });
@@ -124,7 +124,7 @@ export function talkContract(open: () => Promise<Subject>): void {
       for await (const entry of talk.stream(m, { signal: forever })) told.push(entry);
     };
     await expect(read()).rejects.toMatchObject({
-      reason: 'ServiceUnavailable',
+      code: 'ServiceUnavailable',
       message: 'the journal is gone',
     });
     expect(told).toHaveLength(1);

@@ -135,7 +135,7 @@ describe('a plan', () => {
 
   test('is refused for an object that would be', async () => {
     const wrong = apis.plans.plan([agent('web', 'default', { replicas: -1 })]);
-    await expect(wrong).rejects.toMatchObject({ reason: 'Invalid' });
+    await expect(wrong).rejects.toMatchObject({ code: 'Invalid' });
   });
 
   test('of a Policy alone tells of the agents that name it', async () => {
@@ -177,7 +177,7 @@ test('volumes are purged only once their agent has gone or is going', async () =
   const key = { namespace: 'default', name: 'web' };
   const volumes = [{ runtime: 'engine', name: 'default_web_data' }];
   expect(await apis.volumes.volumes(key)).toEqual(volumes);
-  await expect(apis.volumes.purge(key)).rejects.toMatchObject({ reason: 'Conflict' });
+  await expect(apis.volumes.purge(key)).rejects.toMatchObject({ code: 'Conflict' });
   await house.user.delete('Agent', key);
   await house.until(() => house.controller.cache.agents.get('default/web') === undefined);
   expect(await apis.volumes.purge(key)).toEqual(volumes);

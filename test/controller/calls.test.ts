@@ -11,7 +11,7 @@ test('an instance has so many calls in work, and another as many', async () => {
   const never = (): Promise<never> => new Promise(() => {});
   void calls.run('a', never);
   void calls.run('a', never);
-  await expect(calls.run('a', never)).rejects.toMatchObject({ reason: 'TooManyRequests' });
+  await expect(calls.run('a', never)).rejects.toMatchObject({ code: 'TooManyRequests' });
   expect(await calls.run('b', async () => 'done')).toBe('done');
 });
 

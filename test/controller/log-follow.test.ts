@@ -208,7 +208,7 @@ describe('the previous run', () => {
     await house.agent('web', { countsStarts: true, ends: 1, endsAfterMs: 3_000 }, policy);
     await house.ready('web-0');
     await expect(texts('web-0')).rejects.toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: 'No run of web-0 has ended yet.',
     });
     await house.within(60_000, () => house.instance('web-0')?.status?.run?.number === 3);
@@ -229,7 +229,7 @@ describe('the previous run', () => {
     await house.within(60_000, () => house.instance('web-0')?.status?.run?.number === 2);
     await house.ready('web-0');
     await expect(texts('web-0')).rejects.toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: 'The output of run 1 was deleted when its container or folder was removed.',
     });
   });
@@ -239,7 +239,7 @@ describe('the previous run', () => {
     await house.within(60_000, () => house.phase('web-0') === 'BackOff');
     house.engine.containers.delete(house.refOf('web-0'));
     await expect(texts('web-0')).rejects.toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: 'The output of run 1 was deleted when its container or folder was removed.',
     });
   });

@@ -175,7 +175,7 @@ describe('what is asked in a turn', () => {
       await at.world.talk.cancel(key(at.id));
       await expect(
         at.world.talk.approvals.decide(id, 'default', 'Approved', { by: 'me' }),
-      ).rejects.toMatchObject({ reason: 'Conflict' });
+      ).rejects.toMatchObject({ code: 'Conflict' });
       expect(await at.asked('Cancelled')).toMatchObject({ id });
       await at.world.until(() => at.puppet.told(9).length > 0 && at.puppet.of('session/cancel').length > 0);
       await at.pass(3_000);
@@ -206,7 +206,7 @@ describe('what is asked in a turn', () => {
     const { id } = await at.asked('Expired');
     await expect(
       at.world.talk.approvals.decide(id, 'default', 'Approved', { by: 'me' }),
-    ).rejects.toMatchObject({ reason: 'Conflict' });
+    ).rejects.toMatchObject({ code: 'Conflict' });
   });
 
   test('is answered once, however often the controller is restarted', async () => {
@@ -271,7 +271,7 @@ describe('an option', () => {
     at.puppet.ask(9, call);
     for (const option of ['n', 'no', 'other'])
       await expect(at.decide('Approved', option)).rejects.toMatchObject({
-        reason: 'BadRequest',
+        code: 'BadRequest',
         message: expect.stringContaining('y (yes)'),
       });
     await at.decide('Denied', 'NO');

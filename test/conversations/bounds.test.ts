@@ -85,7 +85,7 @@ test('of several that are sent together all are taken, or none', async () => {
   const agent = at.world.agentOf('w');
   await at.world.talk.send(agent, [{ text: 'in work' }]);
   const three = [{ text: 'a' }, { text: 'b' }, { text: 'c' }];
-  await expect(at.world.talk.send(agent, three)).rejects.toMatchObject({ reason: 'TooManyRequests' });
+  await expect(at.world.talk.send(agent, three)).rejects.toMatchObject({ code: 'TooManyRequests' });
   expect(at.world.house.journal.messages()).toHaveLength(1);
   const [one] = await at.world.talk.send(agent, three.slice(1));
   expect(at.world.house.journal.messages()).toHaveLength(3);

@@ -21,7 +21,7 @@ test('a message to one Agent cannot go on with the conversation of another', asy
   await at.world.until(() => one.turns.length === 1);
   expect(await refusal(at.send('other', 'and you?', { conversation }))).toMatchObject({
     status: 400,
-    reason: 'BadRequest',
+    code: 'BadRequest',
     message: `Conversation ${conversation} is with Agent default/one, not default/other.`,
   });
   expect(at.world.house.journal.messages()).toHaveLength(1);

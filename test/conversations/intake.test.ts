@@ -32,13 +32,13 @@ describe('a message is refused', () => {
     const agent = at.world.agentOf('w');
     const mute = { ...agent, spec: { ...agent.spec, protocol: 'none' as const } };
     expect(await sent(at, mute)).toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message:
         'Agent default/w has no protocol, so it cannot receive messages. Set spec.protocol to acp or jsonl.',
     });
     const going = { ...agent, metadata: { ...agent.metadata, deletionTimestamp: '2026-03-02T10:00:00Z' } };
     expect(await sent(at, going)).toMatchObject({
-      reason: 'Conflict',
+      code: 'Conflict',
       message: 'Agent default/w is being deleted.',
     });
     expect(at.world.house.journal.messages()).toEqual([]);
@@ -49,7 +49,7 @@ describe('a message is refused', () => {
     const agent = at.world.agentOf('w');
     const most = 4 * 1024 * 1024;
     expect(await sent(at, agent, 'x'.repeat(most + 1))).toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: 'A message can have at most 4 MiB. Send the path of a file instead.',
     });
     expect(await sent(at, agent, 'x'.repeat(most))).toBe('sent');
@@ -65,7 +65,7 @@ describe('a message is refused', () => {
     await at.world.house.rest();
     for (let n = 0; n < queueDepth; n += 1) expect(await sent(at, agent)).toBe('sent');
     expect(await sent(at, agent)).toMatchObject({
-      reason: 'TooManyRequests',
+      code: 'TooManyRequests',
       message: `${waits} for Agent default/w already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent w --state pending.`,
     });
   });
@@ -73,7 +73,7 @@ describe('a message is refused', () => {
   test('for a conversation that is not known', async () => {
     await using at = await stage({ w: new Puppet() });
     expect(await refusal(at.send('w', 'hi', { conversation: 'c-"none"' }))).toMatchObject({
-      reason: 'NotFound',
+      code: 'NotFound',
       message:
         'conversation "c-\\"none\\"" not found. List them with agentctl get conversations, or omit it to begin a new one.',
     });
@@ -88,7 +88,7 @@ describe('a message is refused', () => {
     await at.end(id);
     await closed(at, conversation);
     expect(await refusal(at.send('w', 'again', { conversation }))).toMatchObject({
-      reason: 'Conflict',
+      code: 'Conflict',
       message: expect.stringMatching(
         `^Conversation ${conversation} is closed \\(Idle\\)\\. Omit it to begin a new one\\.$`,
       ),
@@ -113,14 +113,14 @@ describe('a message is refused', () => {
     at.world.house.clock.advance(minute);
     expect(at.world.house.journal.conversation(conversation)?.state).toBe('Open');
     expect(await refusal(at.send('w', 'too late', { conversation }))).toMatchObject({
-      reason: 'Conflict',
+      code: 'Conflict',
       message: `Conversation ${conversation} is closed (Idle). Omit it to begin a new one.`,
     });
   });
 });
 
 describe('a message that cannot be journalled', () => {
-  const broken = async (reason: JournalError['reason'], text: string) => {
+  const broken = async (reason: JournalError['code'], text: string) => {
     let fails = false;
     const journal = (kept: Journal): Journal =>
       withCommit(kept, async (entries, spare) => {
@@ -140,24 +140,24 @@ describe('a message that cannot be journalled', () => {
     return { at, agent, error };
   };
 
-  test.each<[JournalError['reason'], object]>([
+  test.each<[JournalError['code'], object]>([
     [
       'Full',
       {
-        reason: 'ServiceUnavailable',
+        code: 'ServiceUnavailable',
         message:
           'The message was not accepted: the disk with the state folder is full. Free some space, and send it again.',
       },
     ],
-    ['Locked', { reason: 'ServiceUnavailable', message: 'The message was not accepted: It is held.' }],
-    ['Final', { reason: 'Conflict', message: 'It has already been sent again.' }],
-    ['Duplicate', { name: 'JournalError', reason: 'Duplicate' }],
+    ['Locked', { code: 'ServiceUnavailable', message: 'The message was not accepted: It is held.' }],
+    ['Final', { code: 'Conflict', message: 'It has already been sent again.' }],
+    ['Duplicate', { name: 'JournalError', code: 'Duplicate' }],
   ])('since the journal is %s is refused, and takes no place in the queue', async (reason, expected) => {
     const { at, agent, error } = await broken(reason, 'It is held');
     await using _ = at;
     expect(error).toMatchObject(expected);
     expect(await sent(at, agent)).toBe('sent');
-    expect(await sent(at, agent)).toMatchObject({ reason: 'TooManyRequests' });
+    expect(await sent(at, agent)).toMatchObject({ code: 'TooManyRequests' });
   });
 });
 
@@ -171,7 +171,7 @@ describe('a message that failed', () => {
     expect(await at.end(id)).toMatchObject({ state: 'Failed' });
     await closed(at, conversation);
     expect(await refusal(at.world.talk.retry(key(id)))).toMatchObject({
-      reason: 'Conflict',
+      code: 'Conflict',
       message: `Conversation ${conversation} of message ${id} is closed. Send the text as a new message: agentctl send w.`,
     });
   });

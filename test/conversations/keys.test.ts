@@ -46,7 +46,7 @@ test('a new Agent of the same name knows neither the keys nor the conversations 
   const agent = at.world.agentOf('w');
   const goesOn = at.world.talk.send(agent, [{ text: 'go on', conversation: one.conversation }]);
   await expect(goesOn).rejects.toMatchObject({
-    reason: 'Conflict',
+    code: 'Conflict',
     message: expect.stringContaining('closed (AgentDeleted)'),
   });
 });
@@ -102,12 +102,12 @@ test('of several with keys that are sent together all are taken, or none', async
   const agent = at.world.agentOf('w');
   await at.world.talk.send(agent, [{ text: 'in work', key: '0' }]);
   const three = ['a', 'b', 'c'].map((text) => ({ text, key: text }));
-  await expect(at.world.talk.send(agent, three)).rejects.toMatchObject({ reason: 'TooManyRequests' });
+  await expect(at.world.talk.send(agent, three)).rejects.toMatchObject({ code: 'TooManyRequests' });
   const mixed = [
     { text: 'a', key: 'a' },
     { text: 'other work', key: '0' },
   ];
-  await expect(at.world.talk.send(agent, mixed)).rejects.toMatchObject({ reason: 'Conflict' });
+  await expect(at.world.talk.send(agent, mixed)).rejects.toMatchObject({ code: 'Conflict' });
   expect(at.world.house.journal.messages()).toHaveLength(1);
   const twice = await at.world.talk.send(agent, [
     ...three.slice(1),

@@ -54,7 +54,7 @@ describe('an agent of the line protocol manages the fleet', () => {
   ])('%s with %o is refused, and names %s', async (action, params, name) => {
     const one = fleet();
     await expect(ask(one, action, params)).rejects.toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: expect.stringContaining(`${action}: ${name}`),
     });
     for (const each of [one.apply, one.start, one.stop, one.remove]) expect(each).not.toHaveBeenCalled();
@@ -62,7 +62,7 @@ describe('an agent of the line protocol manages the fleet', () => {
 
   test('by nothing else', async () => {
     await expect(ask(fleet(), 'explode')).rejects.toMatchObject({
-      reason: 'BadRequest',
+      code: 'BadRequest',
       message: expect.stringMatching(/"explode".*spawn, stop, start, remove, list/),
     });
   });

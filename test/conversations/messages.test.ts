@@ -48,7 +48,7 @@ test('more than the depth of the queue are refused, however many come at once', 
   );
   expect(all.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
   expect(all[3]).toMatchObject({
-    reason: { reason: 'TooManyRequests', message: expect.stringContaining('queueDepth') },
+    reason: { code: 'TooManyRequests', message: expect.stringContaining('queueDepth') },
   });
 });
 
@@ -85,7 +85,7 @@ test('one that is cancelled while it waits is never sent, one in work ends', asy
   expect(await at.end(waiting.id)).toMatchObject({ state: 'Failed', reason: 'Cancelled' });
   expect(await at.end(working.id)).toMatchObject({ state: 'Failed', reason: 'Cancelled' });
   expect(at.puppet.turns.map(({ message }) => message)).toEqual(['a']);
-  await expect(at.world.talk.cancel(at.key(working.id))).rejects.toMatchObject({ reason: 'Conflict' });
+  await expect(at.world.talk.cancel(at.key(working.id))).rejects.toMatchObject({ code: 'Conflict' });
 });
 
 test('a dead letter is sent again, with an answer of that attempt alone', async () => {
@@ -102,7 +102,7 @@ test('a dead letter is sent again, with an answer of that attempt alone', async 
   await at.world.revive();
   at.puppet.done(id);
   expect(await at.end(id, 2)).toMatchObject({ state: 'Completed', answer: 'whole' });
-  await expect(at.world.talk.retry(at.key(id))).rejects.toMatchObject({ reason: 'Conflict' });
+  await expect(at.world.talk.retry(at.key(id))).rejects.toMatchObject({ code: 'Conflict' });
 });
 
 test('a dead letter that is sent again while a later one is in work waits its turn, over a restart too', async () => {

@@ -83,7 +83,7 @@ test('more lines than may wait to be read are refused', async () => {
   const { pen, lines } = talkState();
   const half = 'x'.repeat(attachLimits.input / 2);
   void pen.write(half);
-  await expect(pen.write(half)).rejects.toMatchObject({ reason: 'InputFull', kind: 'Retryable' });
+  await expect(pen.write(half)).rejects.toMatchObject({ code: 'InputFull', kind: 'Retryable' });
   expect(lines.length).toBeLessThanOrEqual(1);
 });
 

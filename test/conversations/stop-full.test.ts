@@ -49,7 +49,7 @@ test('a message that the full disk does not take is refused, with one remedy', a
   );
   full = true;
   await expect(at.send('w', 'hi')).rejects.toMatchObject({
-    reason: 'ServiceUnavailable',
+    code: 'ServiceUnavailable',
     message:
       'The message was not accepted: the disk with the state folder is full. Free some space, and send it again.',
   });

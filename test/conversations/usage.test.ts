@@ -27,7 +27,7 @@ async function stage() {
 test('a turn of which nothing is reported counts, and its use is unknown', async () => {
   await using at = await stage();
   expect(await at.streams.usage(w, {})).toEqual([]);
-  await expect(at.streams.usage({ ...w, name: 'nobody' }, {})).rejects.toMatchObject({ reason: 'NotFound' });
+  await expect(at.streams.usage({ ...w, name: 'nobody' }, {})).rejects.toMatchObject({ code: 'NotFound' });
   const silent = await at.send('a');
   await at.heard(1);
   at.puppet.done(silent, 'x');

@@ -83,7 +83,7 @@ describe('it does not come up, and says why, where', () => {
     const database = new DatabaseSync(join(stateDir, 'agentctl.db'));
     database.exec('PRAGMA user_version = 999');
     database.close();
-    await expect(start()).rejects.toMatchObject({ reason: 'TooNew' });
+    await expect(start()).rejects.toMatchObject({ code: 'TooNew' });
     expectFree();
   });
 

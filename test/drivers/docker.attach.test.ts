@@ -219,13 +219,13 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
       await driver.close();
       await Promise.all(readings);
       await expect.poll(connections).toBe(before);
-      await expect(attachment.write('late\n')).rejects.toMatchObject({ reason: 'NotRunning' });
+      await expect(attachment.write('late\n')).rejects.toMatchObject({ code: 'NotRunning' });
     });
 
     test('says that a command is missing, though it was attached to before the start', async () => {
       const driver = openDriver();
       const missing = driver.create({ ...specOf(''), command: ['/no/such/program'] });
-      await expect(missing).rejects.toMatchObject({ kind: 'NotStartable', reason: 'CommandNotFound' });
+      await expect(missing).rejects.toMatchObject({ kind: 'NotStartable', code: 'CommandNotFound' });
       expect(await driver.list()).toEqual([]);
     });
 
@@ -254,7 +254,7 @@ function attachTests(name: 'docker' | 'podman', engine: TestEngine): void {
       const seen = await driver.create(specOf('echo up; exec sleep 600'));
       await expect(attach(driver, seen, 'nonsense')).rejects.toMatchObject({
         kind: 'Terminal',
-        reason: 'InvalidCursor',
+        code: 'InvalidCursor',
       });
     });
 

@@ -38,7 +38,7 @@ describe.skipIf(lacks('dockerd'))('a full disk of the engine', () => {
     writeFileSync(ballast, Buffer.alloc(bavail * bsize));
     await expect(driver.create(spec)).rejects.toMatchObject({
       kind: 'Retryable',
-      reason: 'DiskFull',
+      code: 'DiskFull',
       message: expect.stringContaining('docker system df'),
     });
     rmSync(ballast);

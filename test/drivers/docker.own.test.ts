@@ -130,7 +130,7 @@ function suite(name: string, engine: TestEngine): void {
       const volume = `${first}_c_data`;
       await makeVolume(volume, by);
       const error = await refused(driver.create(specOf(first, 'c', own(first, 'c'))));
-      expect(error).toMatchObject({ kind: 'NotStartable', reason: 'VolumeTaken' });
+      expect(error).toMatchObject({ kind: 'NotStartable', code: 'VolumeTaken' });
       expect(error.message).toContain(`docker volume rm ${volume}`);
       expect(await driver.list()).toEqual([]);
       // As the message says.
@@ -144,7 +144,7 @@ function suite(name: string, engine: TestEngine): void {
       await driver.kill(before.ref);
       const spec = specOf(second, 'b-c', own(second, 'b-c'));
       const error = await refused(driver.restart(before.ref, spec));
-      expect(error).toMatchObject({ kind: 'NotStartable', reason: 'VolumeTaken' });
+      expect(error).toMatchObject({ kind: 'NotStartable', code: 'VolumeTaken' });
       const anew = await driver.create({ ...spec, identity: { ...spec.identity, run: 2 } });
       expect(await volumeOf(anew.ref)).toBe(`${second}_b-c_data`);
       await driver.kill(anew.ref);
@@ -176,7 +176,7 @@ function suite(name: string, engine: TestEngine): void {
       for (const mode of modes) {
         const network = { mode: 'Bridge' as const, name: mode, ports: [] };
         const error = await refused(driver.create(specOf(first, 'thief', own(first, 'thief'), { network })));
-        expect([mode, error.kind, error.reason]).toEqual([mode, 'Terminal', 'InvalidSpec']);
+        expect([mode, error.kind, error.code]).toEqual([mode, 'Terminal', 'InvalidSpec']);
       }
     });
 

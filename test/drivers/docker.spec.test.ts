@@ -123,7 +123,7 @@ function suite(name: string, engine: TestEngine): void {
     const reason = async (rest: Partial<RunSpec>): Promise<string> => {
       const error: unknown = await create(rest).catch((cause: unknown) => cause);
       if (!(error instanceof DriverError)) throw new Error(`not refused: ${String(error)}`);
-      return error.reason;
+      return error.code;
     };
 
     const capabilities = 'grep -E "^(CapEff|NoNewPrivs)" /proc/1/status | tr -s "\\t\\n" " "';
@@ -241,8 +241,8 @@ function suite(name: string, engine: TestEngine): void {
       const refusal = (pullPolicy: RunSpec['pullPolicy']): Promise<unknown> =>
         create({ image: 'registry.invalid/app:2', pullPolicy }).catch((error: unknown) => error);
       const later = expect.any(Number);
-      expect(await refusal('Always')).toMatchObject({ reason: 'ImagePull', retryAt: later });
-      expect(await refusal('IfNotPresent')).toMatchObject({ reason: 'ImagePull', retryAt: undefined });
+      expect(await refusal('Always')).toMatchObject({ code: 'ImagePull', retryAt: later });
+      expect(await refusal('IfNotPresent')).toMatchObject({ code: 'ImagePull', retryAt: undefined });
     });
   });
 }

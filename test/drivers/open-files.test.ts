@@ -22,7 +22,7 @@ test('starts are refused before the descriptors that connections of the API need
       files.admit();
       admitted += 1;
     }
-  }).toThrow(expect.objectContaining({ kind: 'NotStartable', reason: 'TooManyOpenFiles' }));
+  }).toThrow(expect.objectContaining({ kind: 'NotStartable', code: 'TooManyOpenFiles' }));
   expect(admitted).toBe(14); // 128 - 54 - 32 kept free, at 3 each
   expect(files.condition()).toMatchObject({ status: 'False', reason: 'TooManyOpenFiles' });
   // What they opened is in the count after a while.
@@ -47,8 +47,8 @@ test('no driver is asked for a start that is refused', async () => {
   } as unknown as Driver & DriverFeatures;
   const guarded = withOpenFiles(driver, files);
   const spec = runSpec('store', 'a-0');
-  await expect(guarded.create(spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });
-  await expect(guarded.restart('ref', spec)).rejects.toMatchObject({ reason: 'TooManyOpenFiles' });
+  await expect(guarded.create(spec)).rejects.toMatchObject({ code: 'TooManyOpenFiles' });
+  await expect(guarded.restart('ref', spec)).rejects.toMatchObject({ code: 'TooManyOpenFiles' });
   expect(asked).toEqual([]);
   expect(guarded.conditions?.()).toMatchObject([{ type: 'FilesAvailable', status: 'False' }]);
 });

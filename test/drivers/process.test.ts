@@ -121,7 +121,7 @@ describe('a start that cannot be', () => {
   test.each(cases)('%s is refused and leaves nothing behind', async (_name, rest, reason, text) => {
     const { driver, stateDir } = await openDriver();
     const error = await refusal(driver.create(specOf('sleep 600', rest)));
-    expect(error).toMatchObject({ reason, message: expect.stringContaining(text) });
+    expect(error).toMatchObject({ code: reason, message: expect.stringContaining(text) });
     expect(await driver.list()).toEqual([]);
     expect(namesIn(join(stateDir, 'instances/default')) ?? []).toEqual([]);
   });
@@ -133,7 +133,7 @@ describe('a start that cannot be', () => {
     await chmod(script, 0o755);
     const error = await refusal(driver.create(specOf('', { command: [script] })));
     expect(error).toMatchObject({
-      reason: 'CommandNotFound',
+      code: 'CommandNotFound',
       message: expect.stringContaining('/no/such/python'),
     });
   });
@@ -153,7 +153,7 @@ describe('a start that cannot be', () => {
     const { driver: other } = await openDriver({ stateDir, storeId: 'other' });
     const spec = specOf('sleep 600');
     const theirs = await other.create({ ...spec, identity: { ...spec.identity, store: 'other' } });
-    expect(await refusal(driver.create(withRun(spec, 2)))).toMatchObject({ reason: 'NameTaken' });
+    expect(await refusal(driver.create(withRun(spec, 2)))).toMatchObject({ code: 'NameTaken' });
     expect(await other.inspect(theirs.ref)).toEqual(theirs);
   });
 });
@@ -195,7 +195,7 @@ describe('a run', () => {
     const { driver } = await openDriver();
     const spec = specOf('sleep 600');
     const { ref } = await driver.create(spec);
-    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'StillRunning' });
+    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ code: 'StillRunning' });
   });
 
   test('that comes after a later one is refused', async () => {
@@ -204,7 +204,7 @@ describe('a run', () => {
     const { ref } = await driver.create(spec);
     await ended(driver, ref);
     await driver.restart(ref, withRun(spec, 3));
-    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'Superseded' });
+    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ code: 'Superseded' });
   });
 
   test('begins only once what the one before it left behind is dead', async () => {
@@ -374,7 +374,7 @@ describe('files', () => {
     });
     const { ref } = await driver.create(spec);
     await ended(driver, ref);
-    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ reason: 'InvalidSpec' });
+    expect(await refusal(driver.restart(ref, withRun(spec, 2)))).toMatchObject({ code: 'InvalidSpec' });
     expect(readdirSync(outside)).toEqual([]);
     await rm(outside, { recursive: true });
   });

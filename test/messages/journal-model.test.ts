@@ -27,7 +27,7 @@ class Model {
   usage = new Map<string, UsageRecord>();
 
   /** Why the batch is refused; it has then changed nothing. */
-  commit(entries: readonly Entry[]): JournalError['reason'] | undefined {
+  commit(entries: readonly Entry[]): JournalError['code'] | undefined {
     const before = structuredClone({ ...this });
     for (const entry of entries) {
       const refused = this.#apply(entry);
@@ -38,7 +38,7 @@ class Model {
     return undefined;
   }
 
-  #apply(entry: Entry): JournalError['reason'] | undefined {
+  #apply(entry: Entry): JournalError['code'] | undefined {
     switch (entry.type) {
       case 'Accept': {
         const { id, agent, key } = entry.message;
@@ -214,7 +214,7 @@ test('any sequence of batches, handed in together or not, leaves what the model 
           const results = await Promise.allSettled(batches.map((batch) => journal.commit(batch)));
           const verdicts = results.map((result) => {
             if (result.status === 'fulfilled') return undefined;
-            if (result.reason instanceof JournalError) return result.reason.reason;
+            if (result.reason instanceof JournalError) return result.reason.code;
             throw result.reason;
           });
           expect(verdicts).toEqual(batches.map((batch) => model.commit(batch)));

@@ -13,10 +13,10 @@ test('once the disk has refused a sync nothing is acknowledged any more, until i
   const journal = openJournal(path, { log });
   await journal.commit(accept(message('1')));
   const sync = vi.spyOn(Durability.prototype, 'reached').mockRejectedValueOnce(new Error('EIO: i/o error'));
-  const broken = { name: 'JournalError', reason: 'Broken', message: expect.stringContaining('EIO') };
+  const broken = { name: 'JournalError', code: 'Broken', message: expect.stringContaining('EIO') };
   const both = [journal.commit(accept(message('2'))), journal.commit(accept(message('1')))];
   await expect(both[0]).rejects.toMatchObject(broken);
-  await expect(both[1]).rejects.toMatchObject({ reason: 'Duplicate' });
+  await expect(both[1]).rejects.toMatchObject({ code: 'Duplicate' });
   sync.mockRestore();
   await expect(journal.commit(accept(message('3')))).rejects.toMatchObject(broken);
   expect(journal.message('3')).toBeUndefined();

@@ -39,7 +39,7 @@ test('all is there when it is opened again, and the order of acceptance goes on'
   expect(loaded.messages).toHaveLength(1);
   expect(after.events('1')).toHaveLength(1);
   await expect(after.commit(accept(message('3', { key: 'k' })))).rejects.toMatchObject({
-    reason: 'Duplicate',
+    code: 'Duplicate',
   });
   await after.commit(accept(message('4')));
   expect(after.messages().map(({ id }) => id)).toEqual(['4', '2', '1']);
@@ -112,7 +112,7 @@ test('a file of a newer version is refused with what to do', () => {
   expect(() => openJournal(path, { log })).toThrow(
     expect.objectContaining({
       name: 'JournalError',
-      reason: 'TooNew',
+      code: 'TooNew',
       message: expect.stringContaining('newer agentctl'),
     }),
   );
@@ -121,7 +121,7 @@ test('a file of a newer version is refused with what to do', () => {
 test('what is no journal is called broken', () => {
   const path = fresh();
   writeFileSync(path, 'this is no database, though it is long enough to be looked at '.repeat(100));
-  expect(() => openJournal(path, { log })).toThrow(expect.objectContaining({ reason: 'Broken' }));
+  expect(() => openJournal(path, { log })).toThrow(expect.objectContaining({ code: 'Broken' }));
 });
 
 test('a second one on the same file is refused until the first is closed', async () => {
@@ -129,7 +129,7 @@ test('a second one on the same file is refused until the first is closed', async
   const first = openJournal(path, { log });
   await first.commit(accept(message('1')));
   expect(() => openJournal(path, { log })).toThrow(
-    expect.objectContaining({ reason: 'Locked', message: expect.stringContaining('second controller') }),
+    expect.objectContaining({ code: 'Locked', message: expect.stringContaining('second controller') }),
   );
   await first.commit(accept(message('2')));
   await first.close();
@@ -210,14 +210,14 @@ describe.skipIf(lacks('mount'))('on a disk of its own', () => {
       };
       await expect(fill()).rejects.toMatchObject({
         name: 'JournalError',
-        reason: 'Full',
+        code: 'Full',
         message: expect.stringContaining('disk is full'),
       });
       expect(journal.messages()).toHaveLength(written - 1);
       const big = journal.commit(accept(message('big', { text: text.repeat(20) })));
       const small = journal.commit([{ type: 'Mark', name: 'overtaken', at: 1 }]);
-      await expect(big).rejects.toMatchObject({ reason: 'Full' });
-      await expect(small).rejects.toMatchObject({ reason: 'Full' });
+      await expect(big).rejects.toMatchObject({ code: 'Full' });
+      await expect(small).rejects.toMatchObject({ code: 'Full' });
       expect(journal.load().marks.size).toBe(0);
       execFileSync('mount', ['-o', 'remount,size=4m', place]);
       await journal.commit(accept(message('after', { text })));
@@ -233,7 +233,7 @@ describe.skipIf(lacks('mount'))('on a disk of its own', () => {
       await first.close();
       execFileSync('mount', ['-o', 'remount,ro', place]);
       expect(() => openJournal(path, { log })).toThrow(
-        expect.objectContaining({ reason: 'Broken', message: expect.stringContaining('permissions') }),
+        expect.objectContaining({ code: 'Broken', message: expect.stringContaining('permissions') }),
       );
       execFileSync('mount', ['-o', 'remount,rw', place]);
       const second = openJournal(path, { log });

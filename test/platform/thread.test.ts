@@ -64,7 +64,7 @@ describe('a thread', () => {
     await begun();
     clock.advance(4_999);
     clock.advance(1);
-    await expect(endless).rejects.toMatchObject({ name: 'ThreadError', reason: 'Timeout' });
+    await expect(endless).rejects.toMatchObject({ name: 'ThreadError', code: 'Timeout' });
     expect(await next).toBe('a is done');
     expect(started).toHaveLength(2);
   });
@@ -72,14 +72,14 @@ describe('a thread', () => {
   test('is replaced where a job takes too much memory', async () => {
     const greedy = run('allocate');
     const next = run('a');
-    await expect(greedy).rejects.toMatchObject({ reason: 'OutOfMemory' });
+    await expect(greedy).rejects.toMatchObject({ code: 'OutOfMemory' });
     expect(await next).toBe('a is done');
   });
 
   test('is replaced where a job ends it', async () => {
     const ending = run('exit');
     const next = run('a');
-    await expect(ending).rejects.toMatchObject({ reason: 'Crashed' });
+    await expect(ending).rejects.toMatchObject({ code: 'Crashed' });
     expect(await next).toBe('a is done');
   });
 
@@ -113,17 +113,17 @@ describe('the jobs', () => {
     const waiting = run('a', { timeout: 1_000 });
     await begun();
     clock.advance(5_000);
-    await expect(endless).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(endless).rejects.toMatchObject({ code: 'Timeout' });
     expect(await waiting).toBe('a is done');
   });
 
   test('of one owner are refused when too many wait, and those of others are taken', async () => {
     const running = run('loop', { timeout: 5_000 });
     const waiting = [run('a'), run('b'), run('c')];
-    await expect(run('d')).rejects.toMatchObject({ reason: 'Busy' });
+    await expect(run('d')).rejects.toMatchObject({ code: 'Busy' });
     const other = run('e', { owner: 'other' });
     clock.advance(5_000);
-    await expect(running).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(running).rejects.toMatchObject({ code: 'Timeout' });
     expect(await Promise.all([...waiting, other])).toHaveLength(4);
   });
 
@@ -134,11 +134,11 @@ describe('the jobs', () => {
     const next = run('b');
     await begun();
     second.abort();
-    await expect(waiting).rejects.toMatchObject({ reason: 'Aborted' });
+    await expect(waiting).rejects.toMatchObject({ code: 'Aborted' });
     first.abort();
-    await expect(running).rejects.toMatchObject({ reason: 'Aborted' });
+    await expect(running).rejects.toMatchObject({ code: 'Aborted' });
     expect(await next).toBe('b is done');
-    await expect(run('c', { signal: AbortSignal.abort() })).rejects.toMatchObject({ reason: 'Aborted' });
+    await expect(run('c', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'Aborted' });
   });
 
   test('end with the thread when it is closed', async () => {

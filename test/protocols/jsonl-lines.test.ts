@@ -187,7 +187,7 @@ describe('queries', () => {
     const asked = world.connection.query('status', undefined, { timeout: 1000 });
     expect(lastWritten(world)).toEqual({ type: 'query', requestId: '1.1', action: 'status', params: {} });
     says(world, 'query_response', { requestId: '1.1', error: 'not now' });
-    await expect(asked).rejects.toMatchObject({ reason: 'Failed', message: 'not now' });
+    await expect(asked).rejects.toMatchObject({ code: 'Failed', message: 'not now' });
   });
 
   test('are not answered by what is said to an earlier connection’s, nor twice, nor late', async () => {
@@ -201,7 +201,7 @@ describe('queries', () => {
     const late = world.connection.query('status', {}, { timeout: 1000 });
     world.clock.advance(1000);
     await expect(late).rejects.toMatchObject({
-      reason: 'Timeout',
+      code: 'Timeout',
       message:
         'the agent did not answer the query within 1s: check that it handles query lines, or set a longer --timeout',
     });
@@ -213,7 +213,7 @@ describe('queries', () => {
     const world = await readyWorld();
     world.breakPipe();
     await expect(world.connection.query('status', {}, { timeout: 1000 })).rejects.toMatchObject({
-      reason: 'Closed',
+      code: 'Closed',
     });
     expect(world.clock.waiting).toBe(0);
   });

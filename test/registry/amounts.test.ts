@@ -54,5 +54,5 @@ describe('what is the same amount', () => {
 test.each([[-1], [1e21]])('a number that is no amount is refused: %s', async (cpu) => {
   const { client } = await harness();
   const refused = client.create('Agent', agent(spec(cpu, '1Gi', '60s')));
-  await expect(refused).rejects.toMatchObject({ reason: 'Invalid' });
+  await expect(refused).rejects.toMatchObject({ code: 'Invalid' });
 });

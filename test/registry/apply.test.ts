@@ -243,15 +243,15 @@ describe('an apply', () => {
     const made = await apply(client, config({}));
     const { uid, resourceVersion } = made.metadata;
     await apply(client, config({ suspend: true }, { uid, resourceVersion }));
-    expect((await refused(apply(client, config({}, { resourceVersion })))).reason).toBe('Conflict');
-    expect((await refused(apply(client, config({}, { uid: 'x' })))).reason).toBe('Conflict');
+    expect((await refused(apply(client, config({}, { resourceVersion })))).code).toBe('Conflict');
+    expect((await refused(apply(client, config({}, { uid: 'x' })))).code).toBe('Conflict');
   });
 
   test('is validated as a whole after the merge', async () => {
     const { client, as } = await harness();
     await apply(client, config({ policyRef: { name: 'x' } }));
     const error = await refused(apply(as('other'), config({ policy: {} })));
-    expect(error.reason).toBe('Invalid');
+    expect(error.code).toBe('Invalid');
   });
 
   test('refuses an item that stands twice', async () => {

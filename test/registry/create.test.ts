@@ -5,7 +5,7 @@ import { harness } from './harness.ts';
 const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }) as const;
 const generated = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'job-' } } as const;
 
-const reasons: readonly StoreError['reason'][] = ['Full', 'Locked', 'Broken', 'Compacted'];
+const reasons: readonly StoreError['code'][] = ['Full', 'Locked', 'Broken', 'Compacted'];
 
 describe('an object that the store does not take', () => {
   test.each(reasons)('because it is %s is not said to exist already', async (reason) => {
@@ -13,7 +13,7 @@ describe('an object that the store does not take', () => {
     const put = vi.spyOn(store, 'put').mockRejectedValue(new StoreError(reason, 'the store says no'));
     for (const body of [configMap('a'), generated]) {
       const error = await client.create('ConfigMap', body).catch((caught: unknown) => caught);
-      expect(error).not.toMatchObject({ reason: 'AlreadyExists' });
+      expect(error).not.toMatchObject({ code: 'AlreadyExists' });
       expect(error).toBeInstanceOf(Error);
     }
     expect(put).toHaveBeenCalledTimes(2); // a new name would not help
@@ -24,7 +24,7 @@ describe('an object that the store does not take', () => {
     await client.create('ConfigMap', configMap('a'));
     await expect(client.create('ConfigMap', configMap('a'))).rejects.toMatchObject({
       status: 409,
-      reason: 'AlreadyExists',
+      code: 'AlreadyExists',
       message: 'configmaps "a" already exists',
       details: { name: 'a', group: '', kind: 'configmaps' },
     });
@@ -49,7 +49,7 @@ describe('a name that the server makes', () => {
   test('is given up after eight that are taken', async () => {
     const { client, store } = await harness();
     const put = vi.spyOn(store, 'put').mockRejectedValue(new StoreError('Conflict', 'taken', { actual: 1 }));
-    await expect(client.create('ConfigMap', generated)).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    await expect(client.create('ConfigMap', generated)).rejects.toMatchObject({ code: 'AlreadyExists' });
     expect(put).toHaveBeenCalledTimes(8);
   });
 

@@ -96,14 +96,14 @@ describe('a body', () => {
     expect(made.metadata).not.toHaveProperty('namespace');
     await expect(
       registry.create('Namespace', {}, namespace({ name: 'c', namespace: 'default' })),
-    ).rejects.toMatchObject({ reason: 'Invalid' });
+    ).rejects.toMatchObject({ code: 'Invalid' });
   });
 
   test('without a name or a prefix of one is refused', async () => {
     const { registry } = await harness();
     for (const metadata of [{}, { name: '' }, { generateName: '' }])
       await expect(registry.create('ConfigMap', {}, configMap({ metadata }))).rejects.toMatchObject({
-        reason: 'Invalid',
+        code: 'Invalid',
         message: expect.stringContaining('metadata.name'),
       });
   });

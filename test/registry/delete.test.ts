@@ -23,7 +23,7 @@ describe('a deletion', () => {
     expect(gone.metadata).toMatchObject({ uid: before.metadata.uid });
     expect(gone.metadata).not.toHaveProperty('deletionTimestamp');
     expect(gone.metadata.resourceVersion).toBe(String(at.store.revision()));
-    await expect(at.registry.get('ConfigMap', key)).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(at.registry.get('ConfigMap', key)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   test('of what is not there is NotFound', async () => {
@@ -137,7 +137,7 @@ describe('the deletion of what a finalizer holds', () => {
     const marked = await at.registry.delete('ConfigMap', key, { lastFinalizer: 'example.com/other' });
     expect(marked.metadata.finalizers).toEqual([held]);
     await at.registry.delete('ConfigMap', key, { lastFinalizer: held });
-    await expect(at.registry.get('ConfigMap', key)).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(at.registry.get('ConfigMap', key)).rejects.toMatchObject({ code: 'NotFound' });
     await made(at, { finalizers: ['example.com/other', held] });
     const both = await at.registry.delete('ConfigMap', key, { lastFinalizer: held });
     expect(both.metadata.finalizers).toEqual(['example.com/other', held]);

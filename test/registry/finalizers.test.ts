@@ -50,7 +50,7 @@ test('a write that takes it away is done', async () => {
   const patch = { type: 'merge', body: { metadata: { finalizers: null } } } as const;
   expect((await resources.patch('Agent', key, patch)).metadata.finalizers).toBeUndefined();
   await resources.delete('Agent', key);
-  await expect(resources.get('Agent', key)).rejects.toMatchObject({ reason: 'NotFound' });
+  await expect(resources.get('Agent', key)).rejects.toMatchObject({ code: 'NotFound' });
 });
 
 test('it holds the object from the beginning', async () => {

@@ -89,7 +89,7 @@ describe('the metadata of a new object', () => {
     const { registry } = await harness();
     await expect(registry.create('ConfigMap', {}, configMap({ resourceVersion: '1' }))).rejects.toMatchObject(
       {
-        reason: 'BadRequest',
+        code: 'BadRequest',
         message: 'resourceVersion should not be set on objects to be created',
       },
     );
@@ -159,7 +159,7 @@ describe('the metadata of an object that is updated', () => {
     ])
       await expect(write).rejects.toMatchObject({
         status: 409,
-        reason: 'Conflict',
+        code: 'Conflict',
         message: expect.stringMatching(message),
         details: { name: 'a', group: '', kind: 'configmaps' },
       });
@@ -186,7 +186,7 @@ describe('the metadata of an object that is updated', () => {
     await expect(
       registry.update('ConfigMap', key, held('example.com/a', 'example.com/d')),
     ).rejects.toMatchObject({
-      reason: 'Forbidden',
+      code: 'Forbidden',
       message:
         'configmaps "a" is forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ["example.com/d"]',
     });
@@ -194,7 +194,7 @@ describe('the metadata of an object that is updated', () => {
     expect(left.metadata.finalizers).toEqual(['example.com/b']);
     const last = await registry.update('ConfigMap', key, configMap());
     expect(Number(last.metadata.resourceVersion)).toBeGreaterThan(Number(left.metadata.resourceVersion));
-    await expect(registry.get('ConfigMap', key)).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(registry.get('ConfigMap', key)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   test('warns that a change of what is being deleted goes with it, but for metadata and status', async () => {
@@ -283,7 +283,7 @@ describe('the status', () => {
     const options = { fieldManager: 'me', subresource: 'status' } as const;
     await expect(
       registry.patch('Agent', key, { type: 'apply', body: agent({ status }) }, options),
-    ).rejects.toMatchObject({ reason: 'NotFound', message: 'agents.agentctl.dev "a" not found' });
+    ).rejects.toMatchObject({ code: 'NotFound', message: 'agents.agentctl.dev "a" not found' });
   });
 
   test('of a kind that has no such subresource is a field like any other', async () => {
@@ -310,7 +310,7 @@ describe('a Secret', () => {
   ])('is refused with %s', async (_what, stringData) => {
     const { registry } = await harness();
     await expect(registry.create('Secret', {}, secret({ stringData }))).rejects.toMatchObject({
-      reason: 'Invalid',
+      code: 'Invalid',
     });
   });
 

@@ -51,7 +51,7 @@ describe('a merge patch', () => {
   test('with null for the metadata is refused, and so is a JSON patch that removes it', async () => {
     const at = await harness();
     await at.client.create('Agent', agent({ labels: { a: 'b' } }));
-    const refused = { reason: 'Invalid', message: expect.stringContaining('metadata: is missing') };
+    const refused = { code: 'Invalid', message: expect.stringContaining('metadata: is missing') };
     await expect(merge(at, null)).rejects.toMatchObject(refused);
     await expect(json(at, '/metadata')).rejects.toMatchObject(refused);
     expect((await at.client.get('Agent', key)).metadata.labels).toEqual({ a: 'b' });

@@ -99,7 +99,7 @@ describe('a resourceVersion', () => {
     const later = String(current + 1);
     await expect(registry.list('ConfigMap', { resourceVersion: later })).rejects.toMatchObject({
       status: 504,
-      reason: 'Timeout',
+      code: 'Timeout',
       message: `Too large resource version: ${later}, current: ${current}`,
       details: {
         causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

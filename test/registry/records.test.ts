@@ -129,10 +129,10 @@ describe('an object', () => {
     const { records, get } = opened();
     const written = await records.write(info, configMap('a'), undefined);
     const stale = { ...written, metadata: { ...written.metadata, resourceVersion: '99' } };
-    await expect(records.write(info, configMap('a'), stale)).rejects.toMatchObject({ reason: 'Conflict' });
+    await expect(records.write(info, configMap('a'), stale)).rejects.toMatchObject({ code: 'Conflict' });
     await records.read(info, { name: 'a' });
     expect(get).toHaveBeenCalledTimes(1);
-    await expect(records.remove(info, stale)).rejects.toMatchObject({ reason: 'Conflict' });
+    await expect(records.remove(info, stale)).rejects.toMatchObject({ code: 'Conflict' });
     await records.read(info, { name: 'a' });
     expect(get).toHaveBeenCalledTimes(2);
   });
@@ -163,13 +163,13 @@ describe('a write to a full disk', () => {
     vi.spyOn(store, 'put').mockRejectedValueOnce(full).mockRejectedValueOnce(new StoreError('Broken', 'b'));
     vi.spyOn(store, 'delete').mockRejectedValueOnce(full);
     const expected = {
-      reason: 'InternalError',
+      code: 'InternalError',
       message:
         'nothing was written, because the disk with the state folder is full: free some space and try again',
       cause: full,
     };
     await expect(records.write(info, configMap('b'), undefined)).rejects.toMatchObject(expected);
-    await expect(records.write(info, configMap('b'), undefined)).rejects.toMatchObject({ reason: 'Broken' });
+    await expect(records.write(info, configMap('b'), undefined)).rejects.toMatchObject({ code: 'Broken' });
     await expect(records.remove(info, written)).rejects.toMatchObject(expected);
   });
 });
@@ -187,8 +187,8 @@ describe('a change that is tried', () => {
 
   test('is not tried again for any other reason', async () => {
     const attempt = vi.fn().mockRejectedValue(new StoreError('Full', 'full'));
-    await expect(retried(attempt)).rejects.toMatchObject({ reason: 'Full' });
-    attempt.mockRejectedValue(Object.assign(new Error('no store'), { reason: 'Conflict' }));
+    await expect(retried(attempt)).rejects.toMatchObject({ code: 'Full' });
+    attempt.mockRejectedValue(Object.assign(new Error('no store'), { code: 'Conflict' }));
     await expect(retried(attempt)).rejects.toThrow('no store');
     expect(attempt).toHaveBeenCalledTimes(2);
   });

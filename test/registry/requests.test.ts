@@ -29,7 +29,7 @@ const event = (name: string, involved: string, related?: string) => ({
 describe('a kind that is not in the store', () => {
   const noSuchResource = {
     status: 404,
-    reason: 'NotFound',
+    code: 'NotFound',
     message: 'the server could not find the requested resource',
   };
 
@@ -42,7 +42,7 @@ describe('a kind that is not in the store', () => {
     ['Approval', 'approvals are read-only: use agentctl approve and agentctl deny'],
   ])('cannot be written: %s', async (kind, message) => {
     const { registry } = await harness();
-    const refused = { status: 405, reason: 'MethodNotAllowed', message };
+    const refused = { status: 405, code: 'MethodNotAllowed', message };
     const merge = { type: 'merge', body: {} } as const;
     await expect(registry.create(kind, {}, {})).rejects.toMatchObject(refused);
     await expect(registry.update(kind, key, {})).rejects.toMatchObject(refused);
@@ -151,7 +151,7 @@ describe('a new object', () => {
     await expect(registry.get('ConfigMap', key)).rejects.toMatchObject({ status: 404 });
     await registry.create('ConfigMap', {}, configMap());
     await expect(registry.create('ConfigMap', {}, configMap(), options)).rejects.toMatchObject({
-      reason: 'AlreadyExists',
+      code: 'AlreadyExists',
     });
   });
 
@@ -160,7 +160,7 @@ describe('a new object', () => {
     await registry.create('ConfigMap', {}, configMap({ finalizers: ['example.com/held'] }));
     await registry.delete('ConfigMap', key);
     await expect(registry.create('ConfigMap', {}, configMap())).rejects.toMatchObject({
-      reason: 'AlreadyExists',
+      code: 'AlreadyExists',
       message: 'object is being deleted: configmaps "a" already exists',
     });
   });
@@ -180,8 +180,8 @@ describe('the scale of an Agent', () => {
     const { metadata } = await registry.create('Agent', {}, agent());
     const to = (replicas: number, pinned: object) =>
       registry.updateScale('Agent', key, { metadata: pinned, spec: { replicas } });
-    await expect(to(3, { uid: 'other' })).rejects.toMatchObject({ reason: 'Conflict' });
-    await expect(to(3, { resourceVersion: '1' })).rejects.toMatchObject({ reason: 'Conflict' });
+    await expect(to(3, { uid: 'other' })).rejects.toMatchObject({ code: 'Conflict' });
+    await expect(to(3, { resourceVersion: '1' })).rejects.toMatchObject({ code: 'Conflict' });
     await to(3, { uid: metadata.uid, resourceVersion: metadata.resourceVersion });
     await to(4, { uid: '', resourceVersion: '' });
     await to(5, { uid: 7, resourceVersion: 7 });
@@ -198,7 +198,7 @@ describe('the scale of an Agent', () => {
     expect(merged.spec.replicas).toBe(0);
     await expect(
       registry.patchScale('Agent', key, { type: 'merge', body: { metadata: { resourceVersion: '1' } } }),
-    ).rejects.toMatchObject({ reason: 'Conflict' });
+    ).rejects.toMatchObject({ code: 'Conflict' });
     await expect(registry.patchScale('Agent', key, { type: 'apply', body: {} })).rejects.toMatchObject({
       status: 415,
       message: 'the scale subresource supports merge patches and JSON patches, not apply',

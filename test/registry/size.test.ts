@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { harness } from './harness.ts';
 
 const key = { namespace: 'default', name: 'a' };
-const tooLarge = { reason: 'RequestEntityTooLarge' };
+const tooLarge = { code: 'RequestEntityTooLarge' };
 
 const map = (keys: number, text = '') => ({
   apiVersion: 'v1' as const,

@@ -88,7 +88,7 @@ test.each([
 ])('the client must list again where %s', async (_, offset) => {
   script.message('a');
   const resourceVersion = String(script.revision() + offset);
-  await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ reason: 'Expired' });
+  await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ code: 'Expired' });
 });
 
 test('the client must list again where a deletion was among what it missed', async () => {
@@ -97,7 +97,7 @@ test('the client must list again where a deletion was among what it missed', asy
   const other = watch();
   await take(other, 1);
   script.remove('Message', 'a');
-  await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ reason: 'Expired' });
+  await expect(watch({ resourceVersion }).next()).rejects.toMatchObject({ code: 'Expired' });
 });
 
 test('changes are asked for only while somebody watches', async () => {
@@ -166,7 +166,7 @@ test('one that falls behind and missed a deletion must list again', async () => 
   await first;
   for (let n = 0; n < 2_000; n++) script.message('b');
   script.remove('Message', 'a');
-  await expect(events.next()).rejects.toMatchObject({ reason: 'Expired' });
+  await expect(events.next()).rejects.toMatchObject({ code: 'Expired' });
 });
 
 test('bookmarks tell that the beginning is over, and how far a quiet watch has come', async () => {

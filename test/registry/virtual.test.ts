@@ -28,7 +28,7 @@ describe('a virtual kind', () => {
     script.message('d', {}, 'other');
     expect((await virtual.get('Message', { namespace: 'default', name: 'b' })).spec.text).toBe('hi');
     await expect(virtual.get('Message', m)).rejects.toMatchObject({
-      reason: 'NotFound',
+      code: 'NotFound',
       message: 'messages.subresources.agentctl.dev "m" not found',
     });
     expect(names(await virtual.list('Message', { namespace: 'default' }))).toEqual(['c', 'b', 'a']);
@@ -48,7 +48,7 @@ describe('a virtual kind', () => {
     expect(await by({ fieldSelector: 'status.state=Failed' })).toEqual(['b']);
     expect(await by({ fieldSelector: 'spec.agentRef.name=web,metadata.name!=b' })).toEqual(['a']);
     expect(script.askedFor).toEqual(new Map([['spec.agentRef.name', 'web']]));
-    await expect(by({ labelSelector: '=' })).rejects.toMatchObject({ reason: 'BadRequest' });
+    await expect(by({ labelSelector: '=' })).rejects.toMatchObject({ code: 'BadRequest' });
   });
 
   test('is listed in pages, which new and removed ones do not shift', async () => {
@@ -65,7 +65,7 @@ describe('a virtual kind', () => {
     expect(last.metadata).not.toHaveProperty('continue');
     for (const token of ['x', 'e30', 'bnVsbA'])
       await expect(virtual.list('Message', { continue: token })).rejects.toMatchObject({
-        reason: 'BadRequest',
+        code: 'BadRequest',
       });
   });
 
@@ -86,7 +86,7 @@ describe('a virtual kind', () => {
     const { script, virtual } = await house();
     script.message('m');
     await expect(write(virtual)).rejects.toMatchObject({
-      reason: 'MethodNotAllowed',
+      code: 'MethodNotAllowed',
       message: expect.stringContaining('agentctl send'),
     });
     expect((await virtual.get('Message', m)).metadata.resourceVersion).toBe(String(script.revision()));
@@ -98,13 +98,13 @@ describe('a virtual kind', () => {
     script.message('m', {}, 'team');
     await virtual.delete('Namespace', { name: 'team' });
     await registry.settled();
-    await expect(virtual.get('Namespace', { name: 'team' })).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(virtual.get('Namespace', { name: 'team' })).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   test('is not served where nobody has its objects', async () => {
     const { client } = await house();
-    await expect(client.list('Message')).rejects.toMatchObject({ reason: 'NotFound' });
-    await expect(client.get('Message', m)).rejects.toMatchObject({ reason: 'NotFound' });
+    await expect(client.list('Message')).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(client.get('Message', m)).rejects.toMatchObject({ code: 'NotFound' });
   });
 });
 

@@ -13,7 +13,7 @@ function watching({ registry }: Harness, resourceVersion?: string): AsyncGenerat
 const reasonOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'none',
-    (error: unknown) => (isApiError(error) ? `${error.status} ${error.reason}` : String(error)),
+    (error: unknown) => (isApiError(error) ? `${error.status} ${error.code}` : String(error)),
   );
 
 describe('a watch', () => {

@@ -23,7 +23,7 @@ describe('the form of an answer', () => {
   test.each(['text/html', 'application/json;q=0', 'application/json;as=Tree'])(
     'there is none for %s',
     (accept) => {
-      expect(() => formOf(accept)).toThrow(expect.objectContaining({ reason: 'NotAcceptable' }));
+      expect(() => formOf(accept)).toThrow(expect.objectContaining({ code: 'NotAcceptable' }));
     },
   );
 });

@@ -57,7 +57,7 @@ describe('over TCP', () => {
   test('no token, an unknown one, and an empty one are 401', async () => {
     for (const bearer of [undefined, 'nonsense', ''])
       await expect(as(bearer).get('Agent', key('seen'))).rejects.toMatchObject({
-        reason: 'Unauthorized',
+        code: 'Unauthorized',
         status: 401,
       });
   });
@@ -101,7 +101,7 @@ describe('over TCP', () => {
     for (const [name, attempt] of Object.entries(tried)) {
       const reason = await attempt().then(
         () => undefined,
-        (error) => error.reason,
+        (error) => error.code,
       );
       if (reason !== undefined) expect([name, reason]).toEqual([name, 'Forbidden']);
       if (reason === 'Forbidden') forbidden.push(name);
@@ -127,7 +127,7 @@ describe('over TCP', () => {
       },
     });
     const edit = as(token.get('edit'));
-    const refused = { reason: 'Forbidden', message: expect.stringContaining('Runtime') };
+    const refused = { code: 'Forbidden', message: expect.stringContaining('Runtime') };
     const apply = (name: string, body: object) =>
       edit.patch('Sync', key(name), { type: 'apply', body: { ...body } }, { fieldManager: 'agentctl' });
     const merge = (name: string, body: object) => edit.patch('Sync', key(name), { type: 'merge', body });
@@ -167,7 +167,7 @@ describe('over TCP', () => {
     const directory = { directory: { path: '/root' } } as SyncSpec['source']; // the rest has defaults
     const git = (url: string) => ({ git: { url } }) as SyncSpec['source']; // as above
     const [edit, admin] = [as(token.get('edit')), as(token.get('admin'))];
-    const refused = { reason: 'Forbidden', message: expect.stringContaining('a folder of this host') };
+    const refused = { code: 'Forbidden', message: expect.stringContaining('a folder of this host') };
     for (const source of [directory, git('file:///root/repository')]) {
       await expect(edit.create('Sync', sync('host', source))).rejects.toMatchObject(refused);
       const apply = { type: 'apply', body: { ...sync('host', source) } } as const;
@@ -256,7 +256,7 @@ describe('over TCP', () => {
     for (const [name, attempt] of Object.entries(tried)) {
       const reason = await attempt().then(
         () => undefined,
-        (error) => error.reason,
+        (error) => error.code,
       );
       if (reason !== undefined) expect([name, reason]).toEqual([name, 'Forbidden']);
       if (reason === 'Forbidden') forbidden.push(name);

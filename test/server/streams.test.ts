@@ -48,7 +48,7 @@ test('a log comes line by line, with what was asked for', async () => {
 test('the log of an unknown Instance is 404', async () => {
   await withInstance({});
   const unknown = collect(api.client.log({ namespace: 'default', name: 'nobody-0' }, { signal }));
-  await expect(unknown).rejects.toMatchObject({ reason: 'NotFound' });
+  await expect(unknown).rejects.toMatchObject({ code: 'NotFound' });
 });
 
 test('a failure after the first line still reaches the client', async () => {
@@ -63,7 +63,7 @@ test('a failure after the first line still reaches the client', async () => {
     for await (const { text } of api.client.log(key, { signal })) got.push(text);
   };
   await expect(read()).rejects.toMatchObject({
-    reason: 'ServiceUnavailable',
+    code: 'ServiceUnavailable',
     message: 'the Runtime cannot be reached',
   });
   expect(got).toEqual(['first']);

@@ -59,7 +59,7 @@ test.each([
       },
     },
   });
-  await expect(api.client.diffSync(key)).rejects.toMatchObject({ reason, message });
+  await expect(api.client.diffSync(key)).rejects.toMatchObject({ code: reason, message });
 });
 
 describe('over TCP', () => {
@@ -81,7 +81,7 @@ describe('over TCP', () => {
     const client = createHttpClient({ url: api.server.tls?.address ?? '', ca, token });
     const reason = await client.diffSync(key).then(
       () => undefined,
-      (error) => error.reason,
+      (error) => error.code,
     );
     client.close();
     expect(reason).toBe(refused);

@@ -270,5 +270,5 @@ export class Fleet implements AsyncDisposable {
 
 /** What is asked of an Agent that is gone or goes is refused, and that is all. */
 function whileDeleted(error: unknown): void {
-  if (!(error instanceof ApiError) || !['NotFound', 'Conflict'].includes(error.reason)) throw error;
+  if (!(error instanceof ApiError) || !['NotFound', 'Conflict'].includes(error.code)) throw error;
 }

@@ -119,12 +119,12 @@ describe('links', () => {
     mkdirSync(join(dirname(folder), 'manifests-of-others'));
     symlinkSync('../manifests-of-others', join(folder, 'x'));
     await expect(read()).rejects.toMatchObject({
-      reason: 'OutsideTree',
+      code: 'OutsideTree',
       message: expect.stringContaining('x is a link to a place outside'),
     });
     rmSync(join(folder, 'x'));
     symlinkSync('/etc/passwd', join(folder, 'p.yaml'));
-    await expect(read()).rejects.toMatchObject({ reason: 'OutsideTree' });
+    await expect(read()).rejects.toMatchObject({ code: 'OutsideTree' });
   });
 
   test('that nobody asks for may lead anywhere', async () => {
@@ -137,7 +137,7 @@ describe('links', () => {
     put('a.yaml', 'a');
     symlinkSync('x'.repeat(300), join(folder, 'more'));
     await expect(read()).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
       message: expect.stringContaining('which cannot be read: ENAMETOOLONG'),
     });
   });
@@ -145,7 +145,7 @@ describe('links', () => {
   test('to nothing are told', async () => {
     symlinkSync('nowhere.yaml', join(folder, 'a.yaml'));
     await expect(read()).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
       message: expect.stringContaining('a.yaml is a link to nowhere.yaml'),
     });
   });
@@ -166,7 +166,7 @@ describe('a folder that cannot be read', () => {
     for (const path of [join(folder, 'gone'), join(folder, 'file'), join(folder, 'file', 'x')]) {
       await expect(read(open({ path }))).rejects.toMatchObject({
         name: 'SourceError',
-        reason: 'PathMissing',
+        code: 'PathMissing',
       });
     }
   });
@@ -174,7 +174,7 @@ describe('a folder that cannot be read', () => {
   test.skipIf(process.getuid?.() === 0)('as when it is closed to the user', async () => {
     put('sub/a.yaml', 'a');
     chmodSync(join(folder, 'sub'), 0);
-    await expect(read()).rejects.toMatchObject({ reason: 'PathMissing' });
+    await expect(read()).rejects.toMatchObject({ code: 'PathMissing' });
     chmodSync(join(folder, 'sub'), 0o700);
   });
 
@@ -183,7 +183,7 @@ describe('a folder that cannot be read', () => {
     const source = open();
     const { revision } = await source.look(signal);
     renameSync(folder, `${folder}-away`);
-    await expect(source.look(signal)).rejects.toMatchObject({ reason: 'PathMissing' });
+    await expect(source.look(signal)).rejects.toMatchObject({ code: 'PathMissing' });
     renameSync(`${folder}-away`, folder);
     expect((await source.look(signal)).revision).toBe(revision);
   });
@@ -200,7 +200,7 @@ describe('what is being written', () => {
     put('a.yaml', 'a');
     for (const ms of [0, 200, -200]) {
       const source = open({}, { clock: since('a.yaml', ms) });
-      await expect(source.look(signal)).rejects.toMatchObject({ reason: 'Unsettled' });
+      await expect(source.look(signal)).rejects.toMatchObject({ code: 'Unsettled' });
     }
     expect(await read(open({}, { clock: since('a.yaml', 400) }))).toEqual({ 'a.yaml': 'a' });
   });
@@ -209,7 +209,7 @@ describe('what is being written', () => {
     put('a.yaml', 'a');
     utimesSync(join(folder, 'a.yaml'), 1, 1);
     await expect(open({}, { clock: since('a.yaml', 100) }).look(signal)).rejects.toMatchObject({
-      reason: 'Unsettled',
+      code: 'Unsettled',
     });
   });
 
@@ -234,7 +234,7 @@ describe('what is being written', () => {
     await source.look(signal);
     shell('mv a.yaml a.yaml~');
     passed = 100;
-    await expect(source.look(signal)).rejects.toMatchObject({ reason: 'Unsettled' });
+    await expect(source.look(signal)).rejects.toMatchObject({ code: 'Unsettled' });
   });
 
   test('is never taken for whole: what is read is what stood there before or after', async () => {
@@ -247,7 +247,7 @@ describe('what is being written', () => {
       await new Promise((resolve) => setImmediate(resolve));
       for (let at = 0; at < 200_000; at += 50_000) writeSync(file, String(round % 10).repeat(50_000), at);
       const found = await reading;
-      if (found instanceof Error) expect(found).toMatchObject({ reason: 'Unsettled' });
+      if (found instanceof Error) expect(found).toMatchObject({ code: 'Unsettled' });
       else expect(new Set((found as Record<string, string>)['a.yaml']).size).toBe(1); // what read answers
     }
     closeSync(file);
@@ -266,7 +266,7 @@ test('a name and a content are never taken for another name and content', async 
 test('more than a source reads is refused', async () => {
   put('a.yaml', '');
   writeFileSync(join(folder, 'a.yaml'), Buffer.alloc(limits.file + 1));
-  await expect(open().look(signal)).rejects.toMatchObject({ reason: 'TooLarge' });
+  await expect(open().look(signal)).rejects.toMatchObject({ code: 'TooLarge' });
 });
 
 describe('with a kustomization', () => {

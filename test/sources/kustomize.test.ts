@@ -77,14 +77,14 @@ describe('the program', () => {
   test('is told to be missing, and what to install', async () => {
     await expect(run({ searchPath: '/nowhere' })).rejects.toMatchObject({
       name: 'SourceError',
-      reason: 'ProgramMissing',
+      code: 'ProgramMissing',
       message: expect.stringMatching(/kustomize or kubectl.*Install one/),
     });
   });
 
   test('that cannot be run is told', async () => {
     writeFileSync(join(programs, 'kustomize'), '#!/no/such/interpreter\n', { mode: 0o755 });
-    await expect(run()).rejects.toMatchObject({ reason: 'ProgramMissing' });
+    await expect(run()).rejects.toMatchObject({ code: 'ProgramMissing' });
   });
 
   test('is told of by its own words, with paths from the root on', async () => {
@@ -93,7 +93,7 @@ describe('the program', () => {
       `echo "Error: accumulating resources: ${root}/apps/x.yaml: bad, in ${root}" >&2; exit 1`,
     );
     await expect(run()).rejects.toMatchObject({
-      reason: 'RenderFailed',
+      code: 'RenderFailed',
       message: '.: kustomize: accumulating resources: apps/x.yaml: bad, in .',
     });
     script(
@@ -109,7 +109,7 @@ describe('the program', () => {
     script('kustomize', `head -c ${limits.total + 1} /dev/zero; sleep 60`);
     await expect(run({ sealed: false, searchPath: `${programs}:${process.env.PATH}` })).rejects.toMatchObject(
       {
-        reason: 'TooLarge',
+        code: 'TooLarge',
       },
     );
   });
@@ -122,10 +122,10 @@ describe('the program', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     time.abort(new Error('late'));
-    await expect(rendered).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(rendered).rejects.toMatchObject({ code: 'Timeout' });
     const pid = Number(readFileSync(join(base, 'pid'), 'utf8'));
     await expect.poll(() => isRunning(pid)).toBe(false);
-    await expect(run({ signal: AbortSignal.abort() })).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(run({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'Timeout' });
   });
 
   test('that is stopped goes with all that it has started', async () => {
@@ -136,7 +136,7 @@ describe('the program', () => {
       existsSync(join(base, 'pid')) ? Number(readFileSync(join(base, 'pid'), 'utf8')) : 0;
     await expect.poll(pid).toBeGreaterThan(0);
     time.abort(new Error('late'));
-    await expect(rendered).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(rendered).rejects.toMatchObject({ code: 'Timeout' });
     await expect.poll(() => isRunning(pid())).toBe(false);
   });
 
@@ -146,7 +146,7 @@ describe('the program', () => {
     expect(await run({ sealed: false })).not.toBe(`${512 * 1024}\n`);
     script('kustomize', 'echo "fatal error: runtime: out of memory" >&2; exit 2');
     await expect(run()).rejects.toMatchObject({
-      reason: 'TooLarge',
+      code: 'TooLarge',
       message: '.: kustomize needs more than 512 MiB of memory: look for bases that are included many times',
     });
   });
@@ -242,7 +242,7 @@ openapi: { path: schema.json }
   test.each(remote)('fetches nothing: %s', async (_name, kustomization) => {
     put({ 'kustomization.yaml': `${kustomization}\n` });
     await expect(run()).rejects.toMatchObject({
-      reason: 'RenderFailed',
+      code: 'RenderFailed',
       message: expect.stringContaining('is not in the repository, and nothing is downloaded here'),
     });
   });
@@ -279,7 +279,7 @@ openapi: { path: schema.json }
   test.each(running)('runs and takes nothing that is not known: %s', async (_name, kustomization) => {
     put({ 'kustomization.yaml': `${kustomization}\n`, 'sub/kustomization.yaml': 'resources: []\n' });
     await expect(run()).rejects.toMatchObject({
-      reason: 'RenderFailed',
+      code: 'RenderFailed',
       message: expect.stringMatching(/^kustomization\.yaml: /),
     });
   });
@@ -290,7 +290,7 @@ openapi: { path: schema.json }
       mkdirSync(join(base, 'outside'));
       put({ 'top/kustomization.yaml': `resources: ["${entry}"]\n` });
       await expect(run({ path: 'top' })).rejects.toMatchObject({
-        reason: 'OutsideTree',
+        code: 'OutsideTree',
         message: expect.stringContaining('top/kustomization.yaml: resources'),
       });
     },
@@ -301,11 +301,11 @@ openapi: { path: schema.json }
     mkdirSync(join(base, 'outside'));
     writeFileSync(join(base, 'outside', 'x.yaml'), agent('x'));
     symlinkSync('../outside', join(root, 'link'));
-    await expect(run()).rejects.toMatchObject({ reason: 'OutsideTree' });
-    await expect(run({ path: '../outside' })).rejects.toMatchObject({ reason: 'OutsideTree' });
+    await expect(run()).rejects.toMatchObject({ code: 'OutsideTree' });
+    await expect(run({ path: '../outside' })).rejects.toMatchObject({ code: 'OutsideTree' });
     symlinkSync('../outside/x.yaml', join(root, 'Kustomization'));
     rmSync(join(root, 'kustomization.yaml'));
-    await expect(run()).rejects.toMatchObject({ reason: 'OutsideTree' });
+    await expect(run()).rejects.toMatchObject({ code: 'OutsideTree' });
   });
 
   test('does not keep the controller busy by fields without number', async () => {
@@ -317,7 +317,7 @@ openapi: { path: schema.json }
     };
     expect(await growthOf(read, [1_000, 10_000])).toBeLessThan(1.5);
     put({ 'kustomization.yaml': of(60_000) });
-    await expect(run()).rejects.toMatchObject({ reason: 'TooLarge' });
+    await expect(run()).rejects.toMatchObject({ code: 'TooLarge' });
   });
 
   test('is looked at through all that it builds on, and a circle ends', async () => {
@@ -334,17 +334,17 @@ openapi: { path: schema.json }
   test('without a kustomization, with two, or with files that are not there, is told', async () => {
     put({ 'x/a.yaml': '' });
     await expect(run({ path: 'x' })).rejects.toMatchObject({
-      reason: 'RenderFailed',
+      code: 'RenderFailed',
       message: expect.stringContaining('x: no kustomization.yaml'),
     });
-    await expect(run({ path: 'y' })).rejects.toMatchObject({ reason: 'PathMissing' });
+    await expect(run({ path: 'y' })).rejects.toMatchObject({ code: 'PathMissing' });
     put({ 'x/kustomization.yaml': '', 'x/Kustomization': '' });
     await expect(run({ path: 'x' })).rejects.toMatchObject({
       message: expect.stringContaining('expected one of them'),
     });
     put({ 'z/kustomization.yaml': 'resources: [gone.yaml]\n' });
     await expect(run({ path: 'z' })).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
       message: expect.stringContaining('"gone.yaml": does not exist'),
     });
   });
@@ -365,7 +365,7 @@ describe.skipIf(lacks('kubectl'))('kubectl itself', () => {
   test('tells its error with paths from the root on', async () => {
     put({ 'prod/kustomization.yaml': 'resources: [a.yaml]\n', 'prod/a.yaml': 'a: [\n' });
     const error = await run({ path: 'prod', searchPath }).catch((error: unknown) => error);
-    expect(error).toMatchObject({ reason: 'RenderFailed' });
+    expect(error).toMatchObject({ code: 'RenderFailed' });
     expect(String(error)).toContain('a.yaml');
     expect(String(error)).not.toContain(base);
   });
@@ -377,7 +377,7 @@ describe.skipIf(lacks('kubectl'))('kubectl itself', () => {
     });
     for (const sealed of [true, false]) {
       await expect(run({ path: 'prod', sealed, searchPath })).rejects.toMatchObject({
-        reason: 'RenderFailed',
+        code: 'RenderFailed',
         message: expect.stringMatching(/security|not in or below/),
       });
     }
@@ -392,7 +392,7 @@ describe.skipIf(lacks('kubectl'))('kubectl itself', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo; // it listens on TCP
     put({ 'kustomization.yaml': `resources: ["http://127.0.0.1:${port}/a.yaml"]\n` });
-    await expect(run({ searchPath })).rejects.toMatchObject({ reason: 'RenderFailed' });
+    await expect(run({ searchPath })).rejects.toMatchObject({ code: 'RenderFailed' });
     expect(asked).toBe(0);
     expect(await run({ sealed: false, searchPath })).toContain('name: stolen'); // so the test would see it
     server.close();

@@ -33,7 +33,7 @@ test('one that reads so slowly that what it lacks is no longer kept is told so',
   await changes.next();
   for (let revision = 1; revision <= 1_500; revision += 1) await store.put('a/x', String(revision), revision);
   await store.compact(store.revision());
-  await expect(changes.next()).rejects.toMatchObject({ reason: 'Compacted' });
+  await expect(changes.next()).rejects.toMatchObject({ code: 'Compacted' });
   await store.close();
 });
 

@@ -134,14 +134,14 @@ test('a file of a newer version is refused with what to do', () => {
   database.exec('PRAGMA user_version = 99');
   database.close();
   expect(() => openStore(path, { log })).toThrow(
-    expect.objectContaining({ reason: 'TooNew', message: expect.stringContaining('newer agentctl') }),
+    expect.objectContaining({ code: 'TooNew', message: expect.stringContaining('newer agentctl') }),
   );
 });
 
 test('what is no store is called broken', () => {
   const path = fresh();
   writeFileSync(path, 'this is no database, though it is long enough to be looked at '.repeat(100));
-  expect(() => openStore(path, { log })).toThrow(expect.objectContaining({ reason: 'Broken' }));
+  expect(() => openStore(path, { log })).toThrow(expect.objectContaining({ code: 'Broken' }));
 });
 
 describe.skipIf(lacks('mount'))('on a full disk', () => {
@@ -159,7 +159,7 @@ describe.skipIf(lacks('mount'))('on a full disk', () => {
       const made = await Promise.all(Array.from({ length: 50 }, (_, at) => store.put(`/a/${at}`, 'x', 0)));
       execFileSync('sh', ['-c', `cat /dev/zero > ${place}/filler 2> /dev/null || true`]);
       expect(store.isFull).toBe(true);
-      await expect(store.put('/new', 'x', 0)).rejects.toMatchObject({ reason: 'Full' });
+      await expect(store.put('/new', 'x', 0)).rejects.toMatchObject({ code: 'Full' });
       for (const [at, revision] of made.entries())
         await store.delete(`/a/${at}`, await store.put(`/a/${at}`, 'y'.repeat(2_000), revision));
       expect((await store.list('/a/')).rows).toEqual([]);
@@ -183,7 +183,7 @@ describe.skipIf(lacks('mount'))('on a full disk', () => {
         for (;;) await store.put(`/big/${++written}`, big, 0);
       };
       await expect(fill()).rejects.toMatchObject({
-        reason: 'Full',
+        code: 'Full',
         message: expect.stringContaining('disk is full'),
       });
       expect((await store.get('/first'))?.modRevision).toBe(first);
@@ -209,7 +209,7 @@ test('any sequence of writes leaves what a map would hold, and a log that replay
         const known = model.get(key)?.revision ?? 0;
         const expected = stale ? known + 1_000 : known;
         const write = remove ? store.delete(key, expected) : store.put(key, `${n}`, expected);
-        if (stale) await expect(write).rejects.toMatchObject({ reason: 'Conflict' });
+        if (stale) await expect(write).rejects.toMatchObject({ code: 'Conflict' });
         else if (remove && known === 0) await expect(write).rejects.toMatchObject({ actual: 0 });
         else if (remove) {
           await write;

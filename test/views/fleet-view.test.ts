@@ -56,7 +56,7 @@ describe('what get shows', () => {
       failures,
     } = await readFleet(tables, asks, {}, how);
     expect(table && names(table)).toEqual(['a', 'b', 'a']);
-    expect(failures).toEqual([expect.objectContaining({ reason: 'NotFound' })]);
+    expect(failures).toEqual([expect.objectContaining({ code: 'NotFound' })]);
     expect((await readFleet(tables, asks, {}, { ...how, ignoreNotFound: true })).failures).toEqual([]);
   });
 });

@@ -93,7 +93,7 @@ async function* output(
   try {
     for await (const entry of client.log(keyOf(from), how)) yield { ...entry, from };
   } catch (error) {
-    if (how.previous !== true || !(error instanceof ApiError) || error.reason !== 'BadRequest') throw error;
+    if (how.previous !== true || !(error instanceof ApiError) || error.code !== 'BadRequest') throw error;
     refused.push(error.message);
   }
 }

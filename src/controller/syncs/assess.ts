@@ -166,7 +166,7 @@ function beyondBounds({ member: { document }, after }: Tried<SyncMember>, { boun
 }
 
 function refusedFindings({ member: { document }, reason }: Refused<SyncMember>): Finding[] {
-  if (!isApiError(reason) || noVerdicts.includes(reason.reason)) throw reason;
+  if (!isApiError(reason) || noVerdicts.includes(reason.code)) throw reason;
   return causesOf(reason).map(({ field, message }) => ({
     reason: 'Refused',
     document,

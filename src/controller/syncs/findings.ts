@@ -3,8 +3,9 @@ import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { sentence } from '../../api/sentence.ts';
 import { revisionText } from '../../api/sync-names.ts';
 import type { Finding } from '../../plan/conditions.ts';
+import type { SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
-import { keptOf, type Outcome } from './record.ts';
+import { keptOf, type MissingSecret, type Outcome } from './record.ts';
 
 const shownFaults = 5;
 /** Characters of a file's path and its message. */
@@ -49,10 +50,10 @@ const fetched = ({ spec }: Sync): Finding => ({
   message: spec.source.git === undefined ? 'The folder can be read.' : 'The repository is reachable.',
 });
 
-const notFetched = ({ reason, message }: { reason: string; message: string }): Finding => ({
+const notFetched = ({ code, message }: SourceError | MissingSecret): Finding => ({
   type: 'Fetched',
   status: 'False',
-  reason,
+  reason: code,
   message,
 });
 
@@ -74,7 +75,7 @@ function ready(sync: Sync, outcome: Outcome, next: SyncStatus): Finding | undefi
         `Suspended. ${stands(next)} To continue, run agentctl resume sync/${sync.metadata.name}.`,
       );
     case 'SourceFailed':
-      return at('False', outcome.error.reason, `${sentence(outcome.error.message)} ${stands(next)}`);
+      return at('False', outcome.error.code, `${sentence(outcome.error.message)} ${stands(next)}`);
     case 'Interrupted':
       return at(
         'False',

@@ -90,7 +90,7 @@ export class Looker {
         } catch (error) {
           if (error instanceof NotYet) return 'NotYet';
           if (!(error instanceof SourceError) || this.#deps.signal.aborted) throw error;
-          if (error.reason === 'Unsettled' && record.restless < 6) return 'Unsettled';
+          if (error.code === 'Unsettled' && record.restless < 6) return 'Unsettled';
           return failed(error, keep(sync, source, deps));
         }
       });

@@ -157,7 +157,7 @@ export type Outcome =
   /** With the revision, if it was found but could not be read. */
   | {
       type: 'SourceFailed';
-      error: SourceError | { reason: 'SecretMissing'; message: string };
+      error: SourceError | MissingSecret;
       revision: string | undefined;
       kept: Kept;
     }

@@ -164,7 +164,7 @@ export function createStarter(deps: StarterDeps): Starter {
   const pull = (image: string, spec: RunSpec): Promise<void> =>
     pulls.pull(image, spec.again ?? false).catch((error: unknown) => {
       if (!(error instanceof DriverError)) throw error;
-      throw new DriverError(error.kind, error.reason, error.message, { cause: error });
+      throw new DriverError(error.kind, error.code, error.message, { cause: error });
     });
 
   const bodyOf = async (
@@ -321,7 +321,7 @@ export function createStarter(deps: StarterDeps): Starter {
         if (hasStatus(error, 404) && /no such container/i.test(error.message)) throw gone(ref, error);
         const told = startError(error, subject(spec));
         // Prepares the next attempt: `create` will then name this network.
-        if (told instanceof DriverError && networkFaults.has(told.reason)) await networked(spec);
+        if (told instanceof DriverError && networkFaults.has(told.code)) await networked(spec);
         throw told;
       } finally {
         files.settled(spec.identity.uid);

@@ -180,6 +180,4 @@ export class Requests {
 
 /** Returns whether the agent itself answered with an error. */
 export const isRefusal = (error: unknown): error is ProtocolError =>
-  error instanceof ProtocolError &&
-  error.reason === 'Failed' &&
-  typeof fields(error.cause)?.code === 'number';
+  error instanceof ProtocolError && error.code === 'Failed' && typeof fields(error.cause)?.code === 'number';

@@ -106,11 +106,11 @@ export class Handshake {
     if (isAuth(error)) {
       this.#host.unready('AuthRequired', authAdvice(this.#greeting?.authMethods ?? [], message));
       this.#again = this.#options.clock.after(authAgain, () => void this.#try());
-    } else if (error instanceof ProtocolError && error.reason === 'Closed') {
+    } else if (error instanceof ProtocolError && error.code === 'Closed') {
       // Not written: the run is ending, or did not start in time. The controller notices both elsewhere.
       this.#options.log.debug({ err: error }, 'the handshake could not be made');
     } else this.#host.unready('Refused', message);
   }
 }
 
-const isAuth = (error: unknown): boolean => error instanceof ProtocolError && error.reason === 'AuthRequired';
+const isAuth = (error: unknown): boolean => error instanceof ProtocolError && error.code === 'AuthRequired';

@@ -72,7 +72,7 @@ function seal(root: string, path: string): Answers['seal'] {
     return {};
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    return { refused: { reason: error.reason, message: error.message } };
+    return { refused: { reason: error.code, message: error.message } };
   }
 }
 

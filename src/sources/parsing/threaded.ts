@@ -82,7 +82,7 @@ function whatOf(job: Job): string {
 function refusal(cause: unknown, what: string, timeout: number): SourceError {
   if (!(cause instanceof ThreadError))
     return new SourceError('Failed', `${what} cannot be read: ${String(cause)}`, { cause });
-  switch (cause.reason) {
+  switch (cause.code) {
     case 'Timeout':
       return new SourceError(
         'Timeout',

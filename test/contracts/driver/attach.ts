@@ -180,7 +180,7 @@ export function attachTests(t: DriverContext): void {
         .catch((error: unknown) => error);
       expect(stale).toMatchObject({
         kind: 'Retryable',
-        reason: expect.stringMatching(/^(Gone|NotRunning)$/),
+        code: expect.stringMatching(/^(Gone|NotRunning)$/),
       });
     });
 
@@ -202,7 +202,7 @@ export function attachTests(t: DriverContext): void {
       await second.attachment.write('for the second\n');
       await has(second, 'got for the second');
       expect(second.texts()).toEqual(['got for the second']);
-      expect(await refusal(reading.attachment.write('late\n'))).toMatchObject({ reason: 'NotRunning' });
+      expect(await refusal(reading.attachment.write('late\n'))).toMatchObject({ code: 'NotRunning' });
     });
 
     test('is Gone once it was removed', async () => {
@@ -211,7 +211,7 @@ export function attachTests(t: DriverContext): void {
       await t.driver.remove(observed.ref, { volumes: false });
       expect(await refusal(t.driver.stdio.attach(observed.ref, optionsOf(observed)))).toMatchObject({
         kind: 'Retryable',
-        reason: 'Gone',
+        code: 'Gone',
       });
     });
   });
@@ -238,7 +238,7 @@ export function attachTests(t: DriverContext): void {
       const { attachment } = await read(observed);
       expect(await refusal(attachment.write('late\n'))).toMatchObject({
         kind: 'Retryable',
-        reason: 'NotRunning',
+        code: 'NotRunning',
       });
     });
 
@@ -250,7 +250,7 @@ export function attachTests(t: DriverContext): void {
       const reasons: string[] = [];
       const writes: Promise<unknown>[] = [];
       const write = (): void => {
-        const refused = refusal(reading.attachment.write(part)).then(({ reason }) => reasons.push(reason));
+        const refused = refusal(reading.attachment.write(part)).then(({ code }) => reasons.push(code));
         writes.push(refused.catch(() => {})); // it went into some pipe on the way
       };
       await vi.waitFor(() => {
@@ -275,7 +275,7 @@ export function attachTests(t: DriverContext): void {
         expect(batch.map(({ text }) => text)).toEqual(['up']);
         stop.abort();
       }
-      expect(await refusal(attachment.write('a\n'))).toMatchObject({ reason: 'NotRunning' });
+      expect(await refusal(attachment.write('a\n'))).toMatchObject({ code: 'NotRunning' });
       const reading = await read(observed);
       await has(reading, 'up');
       reading.attachment.close();

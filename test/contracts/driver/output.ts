@@ -95,7 +95,7 @@ export function outputTests(t: DriverContext): void {
       const { ref } = await t.driver.create(specOf({ ends: 0 }));
       await ended(ref);
       await t.driver.remove(ref, { volumes: false });
-      expect(await refusal(linesOf(ref))).toMatchObject({ kind: 'Retryable', reason: 'Gone' });
+      expect(await refusal(linesOf(ref))).toMatchObject({ kind: 'Retryable', code: 'Gone' });
     });
   });
 
@@ -112,7 +112,7 @@ export function outputTests(t: DriverContext): void {
       const spec = specOf({});
       const { ref } = await t.driver.create(spec);
       const hanging = t.driver.exec(ref, ['sleep', spec.marker], { timeout: 300 });
-      expect(await refusal(hanging)).toMatchObject({ kind: 'Retryable', reason: 'ExecTimeout' });
+      expect(await refusal(hanging)).toMatchObject({ kind: 'Retryable', code: 'ExecTimeout' });
       await vi.waitFor(async () => expect(await t.harness.left(spec.marker)).toBe(0), { timeout: 40_000 });
       expect(await inspected(ref)).toMatchObject({ state: 'Running' });
     });
@@ -128,7 +128,7 @@ export function outputTests(t: DriverContext): void {
       await ended(ref);
       expect(await refusal(t.driver.exec(ref, ['true'], { timeout: 40_000 }))).toMatchObject({
         kind: 'Retryable',
-        reason: 'NotRunning',
+        code: 'NotRunning',
       });
     });
   });

@@ -68,7 +68,7 @@ export function startingTests(t: DriverContext): void {
       const spec = specOf({}, { command: ['/no/such/program'] });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
-        reason: 'CommandNotFound',
+        code: 'CommandNotFound',
         message: expect.stringContaining('/no/such/program'),
       });
       expect(await t.driver.list()).toEqual([]);
@@ -78,7 +78,7 @@ export function startingTests(t: DriverContext): void {
       const spec = specOf({}, { image: 'no-such-image:1', pullPolicy: 'Never' });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
-        reason: 'ImageMissing',
+        code: 'ImageMissing',
         message: expect.stringContaining('no-such-image:1'),
       });
       expect(await t.driver.list()).toEqual([]);
@@ -91,7 +91,7 @@ export function startingTests(t: DriverContext): void {
       );
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
-        reason: 'MountMissing',
+        code: 'MountMissing',
         message: expect.stringContaining('/no/such/folder'),
       });
       expect(await t.driver.list()).toEqual([]);
@@ -101,7 +101,7 @@ export function startingTests(t: DriverContext): void {
       const spec = specOf({}, { network: { mode: 'Bridge', name: 'no-such-network', ports: [] } });
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
-        reason: 'NetworkMissing',
+        code: 'NetworkMissing',
         message: expect.stringContaining('no-such-network'),
       });
       expect(await t.driver.list()).toEqual([]);
@@ -126,7 +126,7 @@ export function startingTests(t: DriverContext): void {
       const removeStranger = await t.harness.stranger?.(taken);
       expect(await refusal(t.driver.create(spec))).toMatchObject({
         kind: 'NotStartable',
-        reason: 'NameTaken',
+        code: 'NameTaken',
         message: expect.stringContaining(taken),
       });
       await removeStranger?.();
@@ -139,7 +139,7 @@ export function startingTests(t: DriverContext): void {
         ...spec,
         identity: { ...spec.identity, store: `other-${unique}` },
       });
-      expect(await refusal(t.driver.create(spec))).toMatchObject({ reason: 'NameTaken' });
+      expect(await refusal(t.driver.create(spec))).toMatchObject({ code: 'NameTaken' });
       expect(await t.other.inspect(theirs.ref)).toEqual(theirs);
     });
   });
@@ -212,7 +212,7 @@ export function startingTests(t: DriverContext): void {
       const { ref } = await t.driver.create(spec);
       await ended(ref);
       await t.driver.remove(ref, { volumes: false });
-      expect(await refusal(t.driver.restart(ref, spec))).toMatchObject({ kind: 'Retryable', reason: 'Gone' });
+      expect(await refusal(t.driver.restart(ref, spec))).toMatchObject({ kind: 'Retryable', code: 'Gone' });
     });
   });
 }

@@ -239,13 +239,13 @@ describe('what is told of the next revision', () => {
     expect((await diff()).errors).toEqual([expect.stringContaining('"kubectl"')]);
     estate.house.sources.fail(new SourceError('Unreachable', 'git.example does not answer.'));
     await expect(diff()).rejects.toMatchObject({
-      reason: 'ServiceUnavailable',
+      code: 'ServiceUnavailable',
       message: 'git.example does not answer.',
     });
     await expect(
       estate.house.controller.syncs.diffSync({ namespace: 'default', name: 'none' }),
     ).rejects.toMatchObject({
-      reason: 'NotFound',
+      code: 'NotFound',
     });
   });
 });

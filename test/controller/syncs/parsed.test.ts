@@ -118,7 +118,7 @@ describe('of files without end', () => {
     const parse: Parser['parse'] = async (...args) => ({ ...(await inPlace.parse(...args)), took: 25_000 });
     const { parsed, asked } = parsing({ parse });
     await expect(parsed.read(many, options)).rejects.toMatchObject({
-      reason: 'Timeout',
+      code: 'Timeout',
       message:
         'the manifests could not be read within 60 s: raise spec.timeout, or split them among several Syncs',
     });
@@ -138,7 +138,7 @@ describe('what the parser fails on', () => {
   test('is not given to it again, and is told again', async () => {
     const { parsed, asked } = failing();
     for (const now of [0, 1, hour - 1])
-      await expect(parsed.read(files, { ...options, now })).rejects.toMatchObject({ reason: 'TooLarge' });
+      await expect(parsed.read(files, { ...options, now })).rejects.toMatchObject({ code: 'TooLarge' });
     expect(asked).toHaveLength(1);
   });
 

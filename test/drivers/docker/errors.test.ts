@@ -40,7 +40,7 @@ describe('what a refusal of the engine means', () => {
   ])('%i %s: %s', (status, message, reason) => {
     const error = startError(new EngineError(status, message), subject);
     expect(error).toBeInstanceOf(DriverError);
-    expect(error).toMatchObject({ reason, message: expect.stringContaining(message) });
+    expect(error).toMatchObject({ code: reason, message: expect.stringContaining(message) });
   });
 
   test('names the remedy', () => {

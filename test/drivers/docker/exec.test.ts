@@ -62,7 +62,7 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
       const marker = mark();
       const script = `sleep ${marker} & setsid sleep ${marker} & sleep ${marker}; true`;
       const error = await refusal(run(script, { timeout: 1_000 }));
-      expect(error).toMatchObject({ reason: 'ExecTimeout', message: expect.stringContaining('was killed') });
+      expect(error).toMatchObject({ code: 'ExecTimeout', message: expect.stringContaining('was killed') });
       await gone(marker);
     });
 
@@ -72,14 +72,14 @@ function suite(name: string, testEngine: TestEngine, local: boolean): void {
       const refused = refusal(run(`sleep ${marker}; true`, { signal: cut.signal }));
       await vi.waitFor(() => expect(countProcesses(marker)).toBe(1), { timeout: 40_000, interval: 20 });
       cut.abort();
-      expect(await refused).toMatchObject({ reason: 'ExecAborted' });
+      expect(await refused).toMatchObject({ code: 'ExecAborted' });
       await gone(marker);
     });
 
     test('that is cut short before it has begun does not run later', async () => {
       const marker = mark();
       const refused = await refusal(run(`sleep ${marker}; true`, { signal: AbortSignal.abort() }));
-      expect(refused).toMatchObject({ reason: 'ExecAborted' });
+      expect(refused).toMatchObject({ code: 'ExecAborted' });
       await gone(marker);
     });
 

@@ -52,7 +52,7 @@ describe('pulls', () => {
     const waits: number[] = [];
     for (let round = 0; round < 8; round++) {
       const { retryAt = 0, ...error } = await refused('app:1');
-      expect(error).toMatchObject({ kind: 'NotStartable', reason: 'ImagePull' });
+      expect(error).toMatchObject({ kind: 'NotStartable', code: 'ImagePull' });
       waits.push((retryAt - clock.now()) / second);
       await clock.advance(retryAt - clock.now() - 1);
       for (let instance = 0; instance < 3; instance++)

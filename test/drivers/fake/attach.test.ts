@@ -54,7 +54,7 @@ test('its output is kept for one who attaches later, until it starts again', asy
   const later = await attach(observed, batch?.[0]?.cursor);
   expect(await textsOf(later.lines)).toEqual(['two', 'three']);
   const again = await driver.restart(observed.ref, { ...spec, identity: { ...spec.identity, run: 2 } });
-  await expect(attach(observed)).rejects.toMatchObject({ reason: 'Gone' });
+  await expect(attach(observed)).rejects.toMatchObject({ code: 'Gone' });
   const next = await attach({ ...again, run: 2 });
   await next.write('end\n');
   expect(await textsOf(next.lines)).toEqual(['one', 'two', 'three']);
@@ -65,7 +65,7 @@ test('attachments are lost with the streams of the engine, and a write fails whe
   const observed = await driver.create(spec);
   const { lines, write } = await attach(observed);
   engine.failNext('write', new DriverError('Retryable', 'InputFull', 'full'));
-  await expect(write('a\n')).rejects.toMatchObject({ reason: 'InputFull' });
+  await expect(write('a\n')).rejects.toMatchObject({ code: 'InputFull' });
   const reading = textsOf(lines);
   engine.offline = true;
   await expect(reading).rejects.toMatchObject({ kind: 'Offline' });

@@ -84,7 +84,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       'does not start as %s, which the kernel would take for another number',
       async (user) => {
         const error = await refusal(driver.create(specOf('id', { user, workingDir: folder })));
-        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'UserMissing' });
+        expect(error).toMatchObject({ kind: 'NotStartable', code: 'UserMissing' });
       },
     );
 
@@ -153,7 +153,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         chmodSync(join(folder, 'closed'), 0o700);
         const workingDir = join(folder, which === 'a folder of root' ? 'closed' : 'closed/below');
         const error = await refusal(driver.create(specAs('id', { workingDir })));
-        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'WorkingDirMissing' });
+        expect(error).toMatchObject({ kind: 'NotStartable', code: 'WorkingDirMissing' });
         expect(error.message).toContain(join(folder, 'closed'));
       },
     );
@@ -162,7 +162,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       const { driver, stateDir } = await openDriver();
       const error = await refusal(driver.create(specOf('id', { user: 'daemon' })));
       expect(error).toMatchObject({
-        reason: 'WorkingDirMissing',
+        code: 'WorkingDirMissing',
         message: expect.stringContaining(stateDir),
       });
     });
@@ -198,7 +198,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         const error = await refusal(
           driver.create(specAs('id', { workingDir: closed, files: [file('cron.d/job')] })),
         );
-        expect(error).toMatchObject({ kind: 'NotStartable', reason: 'FilesNotWritable' });
+        expect(error).toMatchObject({ kind: 'NotStartable', code: 'FilesNotWritable' });
         expect(error.message).toContain('cron.d/job');
         expect(error.message).toContain('Permission denied');
         expect(readdirSync(closed)).toEqual([]);
@@ -215,7 +215,7 @@ describe.skipIf(process.getuid?.() !== 0)(
         const error = await refusal(
           driver.create(specAs('id', { workingDir: inside, files: [file('conf/token')] })),
         );
-        expect(error).toMatchObject({ kind: 'Terminal', reason: 'InvalidSpec' });
+        expect(error).toMatchObject({ kind: 'Terminal', code: 'InvalidSpec' });
         expect(readdirSync(outside)).toEqual([]);
       });
 

@@ -219,7 +219,7 @@ describe('output that is not what it was', () => {
   test.each(['', '7', '1:', ':1', '-1:0', '1:1.5', 'abc', '1e99', '9'.repeat(20)])(
     'the cursor "%s" is refused',
     async (cursor) => {
-      expect(await refusal(open(cursor))).toMatchObject({ kind: 'Terminal', reason: 'InvalidCursor' });
+      expect(await refusal(open(cursor))).toMatchObject({ kind: 'Terminal', code: 'InvalidCursor' });
     },
   );
 });

@@ -99,14 +99,14 @@ describe('the output of a process', () => {
     const output = reading(attachment);
     await output.done;
     expect(output.texts()).toEqual(['run 1']);
-    expect(await refusal(attachment.write('a\n'))).toMatchObject({ reason: 'NotRunning' });
+    expect(await refusal(attachment.write('a\n'))).toMatchObject({ code: 'NotRunning' });
   });
 
   test('is lost where nobody can tell whether the run has ended', async () => {
     const { attachment, ref } = await openAlone(() => Promise.reject(new Error('EMFILE')));
     expect(await refusal(reading(attachment).done)).toMatchObject({
       kind: 'Retryable',
-      reason: 'OutputLost',
+      code: 'OutputLost',
     });
     attachment.close();
     await rm(ref, { recursive: true });
@@ -118,7 +118,7 @@ describe('the output of a process', () => {
     const output = reading(await attach(driver, observed));
     await driver.remove(observed.ref, { volumes: true });
     await output.done;
-    expect(await refusal(attach(driver, observed))).toMatchObject({ reason: 'Gone' });
+    expect(await refusal(attach(driver, observed))).toMatchObject({ code: 'Gone' });
   });
 
   test.each([
@@ -133,7 +133,7 @@ describe('the output of a process', () => {
     const observed = await driver.create(specOf('sleep 600'));
     expect(await refusal(attach(driver, change(observed)))).toMatchObject({
       kind: 'Retryable',
-      reason: 'Gone',
+      code: 'Gone',
     });
   });
 
@@ -141,7 +141,7 @@ describe('the output of a process', () => {
     const { driver, stateDir } = await openDriver();
     const observed = await driver.create(specOf('sleep 600'));
     const { driver: other } = await openDriver({ stateDir, storeId: 'other' });
-    expect(await refusal(attach(other, observed))).toMatchObject({ reason: 'Gone' });
+    expect(await refusal(attach(other, observed))).toMatchObject({ code: 'Gone' });
   });
 });
 
@@ -166,7 +166,7 @@ describe('the input of a process', () => {
     const waits = attachments.map((attachment) => refusal(attachment.write('x'.repeat(1024 * 1024))));
     for (let round = 0; round < 20; round++) await readFile('/proc/self/stat');
     for (const attachment of attachments) attachment.close();
-    for (const error of await Promise.all(waits)) expect(error).toMatchObject({ reason: 'NotRunning' });
+    for (const error of await Promise.all(waits)) expect(error).toMatchObject({ code: 'NotRunning' });
   });
 
   test('that one run did not read does not reach the next, though somebody is still attached', async () => {
@@ -178,7 +178,7 @@ describe('the input of a process', () => {
     const waits = refusal(attachment.write('y'.repeat(1024 * 1024)));
     await driver.kill(first.ref);
     const second = await driver.restart(first.ref, withRun(spec, 2));
-    expect(await waits).toMatchObject({ kind: 'Retryable', reason: 'NotRunning' });
+    expect(await waits).toMatchObject({ kind: 'Retryable', code: 'NotRunning' });
     const next = await attach(driver, second);
     const output = reading(next);
     await next.write('for the second\n');
@@ -205,7 +205,7 @@ describe('the input of a process', () => {
     const error = await refusal(attachment.write('a\n'));
     expect(error).toMatchObject({
       kind: 'Retryable',
-      reason: 'NotRunning',
+      code: 'NotRunning',
       message: expect.stringContaining('no process is reading'),
     });
     expect(await driver.inspect(observed.ref)).toMatchObject({ state: 'Running' });
@@ -219,7 +219,7 @@ describe('the input of a process', () => {
     await eventually(() => expect(output.texts()).toEqual(['up']));
     const part = 'x'.repeat(6 * 1024 * 1024);
     const taken = [attachment.write(part), attachment.write(part)];
-    expect(await refusal(attachment.write(part))).toMatchObject({ kind: 'Retryable', reason: 'InputFull' });
+    expect(await refusal(attachment.write(part))).toMatchObject({ kind: 'Retryable', code: 'InputFull' });
     process.kill((await pidsOf(observed.ref)).main, 'SIGUSR1');
     await Promise.all(taken);
     await attachment.write('free\n');

@@ -19,7 +19,7 @@ test.skipIf(skipped)('a full disk is told, leaves nothing half-made, and heals b
     });
     await driver.ping();
     writeFileSync(join(stateDir, 'ballast'), Buffer.alloc(57_344));
-    await expect(driver.create(spec)).rejects.toMatchObject({ kind: 'Retryable', reason: 'DiskFull' });
+    await expect(driver.create(spec)).rejects.toMatchObject({ kind: 'Retryable', code: 'DiskFull' });
     expect(await driver.list()).toEqual([]);
     const left = readdirSync(join(stateDir, 'instances'), { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => entry.isFile())).toEqual([]);

@@ -18,7 +18,7 @@ async function run(script: string, marker: string, options: { timeout?: number; 
   const { timeout = 10_000, signal } = options;
   const ending = driver.exec(ref, sh(script), { timeout, signal }).then(
     ({ code }) => code,
-    (error: unknown) => (error instanceof DriverError ? error.reason : String(error)),
+    (error: unknown) => (error instanceof DriverError ? error.code : String(error)),
   );
   return { ending, left: async () => [await ending, processesWith(marker)] as const };
 }
@@ -117,7 +117,7 @@ test('a command that this host cannot start says nothing about the command', asy
   };
   expect(await refusal(execute(systemClock, execution))).toMatchObject({
     kind: 'Retryable',
-    reason: 'ExecFailed',
+    code: 'ExecFailed',
   });
 });
 
@@ -146,7 +146,7 @@ describe('a command has the environment that its run was given', () => {
     const { driver: back } = await openDriver({ stateDir });
     expect(await refusal(back.exec(ref, command, { timeout: 40_000 }))).toMatchObject({
       kind: 'Retryable',
-      reason: 'EnvironmentUnknown',
+      code: 'EnvironmentUnknown',
     });
     const options = { timeout: 40_000, spec: async () => spec };
     expect(await back.exec(ref, command, options)).toEqual({ code: 0, output: '4711\n' });

@@ -107,7 +107,7 @@ describe('a start that still waits in the launcher', () => {
     const ref = await prepared(stateDir, spec);
     await driver.kill(ref);
     process.kill(launcher, 'SIGCONT');
-    expect(await refused).toMatchObject({ kind: 'NotStartable', reason: 'GivenUp' });
+    expect(await refused).toMatchObject({ kind: 'NotStartable', code: 'GivenUp' });
     expect(await driver.create(spec)).toMatchObject({ ref, run: 1, state: 'Running' });
     await printed(driver, ref, 'up');
     expect(await textOf(driver, ref)).toEqual(['up']);
@@ -130,7 +130,7 @@ describe('the deadline of a start', () => {
 
   test('tells that the host is busy, and counts no failure', async () => {
     const error = await notBegun(tmpdir(), { claimed: false }, 30_000);
-    expect(error).toMatchObject({ kind: 'NotStartable', reason: 'HostBusy' });
+    expect(error).toMatchObject({ kind: 'NotStartable', code: 'HostBusy' });
     expect(error.message).toContain('load average');
     expect(error.message).not.toMatch(/rights|space/);
   });
@@ -171,6 +171,6 @@ describe('a launcher', () => {
       workingDir: '/',
     };
     const error = await refusal(launcher.launch({ ...start, ...of }));
-    expect(error).toMatchObject({ kind: 'NotStartable', reason: 'LauncherLost' });
+    expect(error).toMatchObject({ kind: 'NotStartable', code: 'LauncherLost' });
   });
 });

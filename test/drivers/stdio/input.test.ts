@@ -51,7 +51,7 @@ test('a line that is lost half with its pipe is ended in the next one', async ()
   const input = createInput('it', () => pipes.shift() ?? new PassThrough());
   const [first, second = first] = pipes;
   const refused = expect(input.write(`${'x'.repeat(attachLimits.whole)}\n`)).rejects.toMatchObject({
-    reason: 'NotRunning',
+    code: 'NotRunning',
   });
   await new Promise((resolve) => setImmediate(resolve));
   await lose(first);

@@ -160,6 +160,6 @@ describe('acp with a scripted agent as a process', () => {
     await until(() => run.host.of('ready').length > 0);
     const loaded = run.connection.session({ id: 'c', session: 'old', live: false, workingDir: cwd });
     if (what === 'New') await expect(loaded).resolves.toMatchObject({ how: 'New' });
-    else await expect(loaded).rejects.toMatchObject({ reason: what });
+    else await expect(loaded).rejects.toMatchObject({ code: what });
   });
 });

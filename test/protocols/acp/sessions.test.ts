@@ -98,7 +98,7 @@ describe('sessions of acp', () => {
     [-32000, 'log in', 'AuthRequired'],
   ])('a refusal %d "%s" is %s', async (code, message, reason) => {
     const { connection } = await talk({ ...loads, 'session/load': refusing(code, message) });
-    await expect(connection.session(old)).rejects.toMatchObject({ reason });
+    await expect(connection.session(old)).rejects.toMatchObject({ code: reason });
   });
 
   test('one that the agent does not answer is Timeout; while it tells of it, it has more time', async () => {
@@ -112,7 +112,7 @@ describe('sessions of acp', () => {
     await settle();
     clock.advance(60_000);
     await expect(waiting).resolves.toMatchObject({
-      reason: 'Timeout',
+      code: 'Timeout',
       message: 'The agent did not answer session/load within 120 s.',
     });
     await expect(connection.session(fresh)).resolves.toMatchObject({ how: 'New' });
@@ -148,7 +148,7 @@ describe('sessions of acp', () => {
     });
     await expect(connection.session(old)).rejects.toMatchObject({
       name: 'ProtocolError',
-      reason: 'LoadRefused',
+      code: 'LoadRefused',
       message: expect.stringContaining('no such thing'),
     });
   });
@@ -158,19 +158,19 @@ describe('sessions of acp', () => {
       ...loads,
       'session/load': () => ({ error: { code: -32000, message: 'log in' } }),
     });
-    await expect(connection.session(old)).rejects.toMatchObject({ reason: 'AuthRequired' });
+    await expect(connection.session(old)).rejects.toMatchObject({ code: 'AuthRequired' });
   });
 
   test('a load that cannot be written is Closed, and not LoadRefused', async () => {
     const { connection, breakPipe } = await talk(loads);
     breakPipe();
-    await expect(connection.session(old)).rejects.toMatchObject({ reason: 'Closed' });
+    await expect(connection.session(old)).rejects.toMatchObject({ code: 'Closed' });
   });
 
   test('a load that waits when the run ends is Closed', async () => {
     const { connection } = await talk({ ...loads, 'session/load': () => undefined });
     const waiting = expect(connection.session(old)).rejects.toMatchObject({
-      reason: 'Closed',
+      code: 'Closed',
       message: 'it died',
     });
     await settle();
@@ -180,7 +180,7 @@ describe('sessions of acp', () => {
 
   test('before the handshake is done there is none', async () => {
     const { connection } = begin({ initialize: () => undefined });
-    await expect(connection.session(fresh)).rejects.toMatchObject({ reason: 'Failed' });
+    await expect(connection.session(fresh)).rejects.toMatchObject({ code: 'Failed' });
   });
 
   test('one that is over is closed where the agent can', async () => {
@@ -294,7 +294,7 @@ describe('the model of acp', () => {
     expect(world.agent.sent('session/set_config_option')).toHaveLength(2);
     refuses = true;
     await expect(world.connection.session(fresh)).rejects.toMatchObject({
-      reason: 'Failed',
+      code: 'Failed',
       message: expect.stringContaining('not today'),
     });
   });

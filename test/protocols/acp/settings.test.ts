@@ -177,7 +177,7 @@ describe('the settings of a session of acp', () => {
     await world.connection.session(fresh);
     expect(sent(world)).toHaveLength(2);
     refuses = true;
-    await expect(world.connection.session(fresh)).rejects.toMatchObject({ reason: 'Failed' });
+    await expect(world.connection.session(fresh)).rejects.toMatchObject({ code: 'Failed' });
   });
 
   test('is made in a session that is loaded, though the agent does not say what it offers', async () => {

@@ -59,7 +59,7 @@ describe('what git says', () => {
     ['Failed', 'fatal: pack is corrupted\nfatal: fetch-pack: invalid index-pack output'],
     ['Failed', 'fatal: something that nobody has seen before'],
   ])('means %s: %s', (reason, stderr) => {
-    expect(told(stderr)).toMatchObject({ name: 'SourceError', reason });
+    expect(told(stderr)).toMatchObject({ name: 'SourceError', code: reason });
   });
 
   test('is told by its last lines, without advice, control characters and blanks', () => {
@@ -85,7 +85,7 @@ describe('what git says', () => {
 
 test('much that a host says is understood at the cost of its length', async () => {
   const understand = (lines: number): void => {
-    const { reason } = told(`${'remote: No such file or directory\n'.repeat(lines)}fatal: early EOF`);
+    const { code: reason } = told(`${'remote: No such file or directory\n'.repeat(lines)}fatal: early EOF`);
     expect(reason).toBe('Unreachable');
   };
   expect(await growthOf(understand, [3_000, 30_000])).toBeLessThan(1.5);

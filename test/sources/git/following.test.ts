@@ -49,7 +49,7 @@ describe('a branch', () => {
   test('that is not there is told with the nearest, and with what is there', async () => {
     await repository.git(['push', 'origin', 'HEAD:refs/heads/production']);
     await expect(look({ branch: 'prodution' })).rejects.toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
       message: 'the repository has no branch prodution: did you mean production?',
     });
     await expect(look({ branch: 'zzz' })).rejects.toMatchObject({
@@ -65,24 +65,24 @@ describe('a branch', () => {
     await repository.publish({ 'a.yaml': 'work' });
     const found = await look({ branch: 'work' });
     await repository.deleteBranch('work');
-    await expect(look({ branch: 'work' })).rejects.toMatchObject({ reason: 'RevisionMissing' });
+    await expect(look({ branch: 'work' })).rejects.toMatchObject({ code: 'RevisionMissing' });
     const late = world
       .source({ url: repository.url, branch: 'work' })
       .read(found, AbortSignal.timeout(40_000));
-    await expect(late).rejects.toMatchObject({ reason: 'RevisionMissing' });
+    await expect(late).rejects.toMatchObject({ code: 'RevisionMissing' });
     await repository.push();
     expect(await read({ branch: 'work' })).toEqual({ 'a.yaml': 'work' });
   });
 
   test('whose name is the end of another is not taken for it', async () => {
     await repository.git(['push', 'origin', 'HEAD:refs/heads/x/refs/heads/work']);
-    await expect(look({ branch: 'work' })).rejects.toMatchObject({ reason: 'RevisionMissing' });
+    await expect(look({ branch: 'work' })).rejects.toMatchObject({ code: 'RevisionMissing' });
   });
 
   test('of a repository without commits is told', async () => {
     await using empty = await Repository.empty();
     await expect(world.read({ url: empty.url })).rejects.toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
       message: expect.stringContaining('push a commit'),
     });
   });
@@ -106,7 +106,7 @@ describe('a tag', () => {
   test('of something that is no commit is refused', async () => {
     await repository.tag('file', { at: 'HEAD:a.yaml' });
     await expect(read({ tag: 'file' })).rejects.toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
       message: expect.stringContaining('is not a commit'),
     });
   });
@@ -124,7 +124,7 @@ describe('a commit', () => {
 
   test('that is not there is told', async () => {
     await expect(read({ commit: 'f'.repeat(40) })).rejects.toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
       message: expect.stringContaining('ffffffff'),
     });
     expect(await read()).toEqual({ 'a.yaml': 'first' });
@@ -154,7 +154,7 @@ describe('the folder', () => {
     for (const path of ['deploy', './deploy/', 'deploy/fleet', 'deploy//fleet/.'])
       expect(await read({ path })).toEqual({ 'deploy/fleet/b.yaml': 'b' });
     await expect(read({ path: 'deploy/flet' })).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
       message: expect.stringMatching(
         /^spec\.source\.git\.path deploy\/flet is not in commit \w{12}: did you mean deploy\/fleet\?$/,
       ),
@@ -187,7 +187,7 @@ describe('the folder', () => {
     await expect(
       world.read({ url: repository.url, path: 'app' }, { render, searchPath }),
     ).rejects.toMatchObject({
-      reason: 'RenderFailed',
+      code: 'RenderFailed',
     });
   });
 
@@ -303,7 +303,7 @@ describe('what is kept', () => {
     await read();
     const { putBack } = await repository.moveAway();
     await expect(look()).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
       message: expect.stringMatching(/ does not appear to be a git repository$/),
     });
     await putBack();

@@ -51,7 +51,7 @@ describe('git', () => {
     await repository.publish({ 'large.bin': randomBytes(2 * 1024 * 1024) });
     const parts = await withGit(`PATH='${process.env.PATH}'; ulimit -f 2048; exec git "$@"`);
     await expect(world.read({ url: repository.url }, parts)).rejects.toMatchObject({
-      reason: 'TooLarge',
+      code: 'TooLarge',
       message: expect.stringContaining('keep the manifests in a small repository of their own'),
     });
     expect(existsSync(join(world.state, 'repository'))).toBe(false);
@@ -66,14 +66,14 @@ describe('links', () => {
   ])('to %s out of the tree are refused', async (_, linkTo) => {
     await writeFile(join(world.folder, 'outside.yaml'), 'secret');
     await repository.publish({ 'b.yaml': { linkTo } });
-    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ reason: 'OutsideTree' });
+    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ code: 'OutsideTree' });
   });
 
   test.each(['..', '../..', '/', '/etc', 'sub/../..'])(
     'to the folder %s out of the tree are refused',
     async (linkTo) => {
       await repository.publish({ 'sub/a.yaml': 'a', b: { linkTo } });
-      await expect(world.read({ url: repository.url })).rejects.toMatchObject({ reason: 'OutsideTree' });
+      await expect(world.read({ url: repository.url })).rejects.toMatchObject({ code: 'OutsideTree' });
     },
   );
 
@@ -81,10 +81,10 @@ describe('links', () => {
     await repository.publish({ b: { linkTo: '/etc' }, 'c/a.yaml': 'c', d: { linkTo: 'c' } });
     for (const path of ['b', 'd'])
       await expect(world.read({ url: repository.url, path })).rejects.toMatchObject({
-        reason: 'PathMissing',
+        code: 'PathMissing',
       });
     await expect(world.read({ url: repository.url, path: 'd/sub' })).rejects.toMatchObject({
-      reason: 'PathMissing',
+      code: 'PathMissing',
     });
   });
 
@@ -94,7 +94,7 @@ describe('links', () => {
       [`f${n}/y`, { linkTo: `../f${n + 1}` }],
     ]).flat();
     await repository.publish({ ...Object.fromEntries(folders), 'f12/a.yaml': 'a' });
-    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ reason: 'TooLarge' });
+    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ code: 'TooLarge' });
   });
 
   test('are none in what kustomize is given', async () => {

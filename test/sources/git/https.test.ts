@@ -59,30 +59,30 @@ describe('credentials', () => {
   test('that are wrong or missing are told, and not shown', async () => {
     const wrong = await failure({ username: 'someone', password: 'hunter3' });
     expect(wrong).toMatchObject({
-      reason: 'AuthenticationFailed',
+      code: 'AuthenticationFailed',
       message: expect.stringContaining('spec.source.git.secretRef'),
     });
     expect(JSON.stringify([String(wrong), String((wrong as Error).cause)])).not.toContain('hunter3');
-    expect(await failure()).toMatchObject({ reason: 'AuthenticationFailed' });
+    expect(await failure()).toMatchObject({ code: 'AuthenticationFailed' });
     await expect(world.read({ url: host.url }, { secret: bytes({ ...credentials }) })).rejects.toMatchObject({
-      reason: 'HostNotTrusted',
+      code: 'HostNotTrusted',
     });
   });
 
   test('that cannot be any are told by their key', async () => {
     expect(await failure({ username: 'someone' })).toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('password'),
     });
     expect(await failure({ username: 'a\nhost=elsewhere', password: 'x' })).toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('username'),
     });
     expect(await failure({ username: 'a', password: 'x\nhost=elsewhere' })).toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
     });
     expect(await failure({ 'ca.crt': 'no certificate' })).toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('ca.crt'),
     });
   });
@@ -113,11 +113,11 @@ describe('credentials', () => {
 
 test('a host whose certificate nobody vouches for is not trusted', async () => {
   await expect(world.read({ url: host.url })).rejects.toMatchObject({
-    reason: 'HostNotTrusted',
+    code: 'HostNotTrusted',
     message: expect.stringContaining('ca.crt'),
   });
   await using other = await HttpsHost.of(repository);
-  expect(await failure({ 'ca.crt': other.ca })).toMatchObject({ reason: 'HostNotTrusted' });
+  expect(await failure({ 'ca.crt': other.ca })).toMatchObject({ code: 'HostNotTrusted' });
   expect(host.requests).toEqual([]);
 });
 
@@ -126,26 +126,26 @@ test('a redirect is not followed, and told', async () => {
   host.faults = { redirectTo: other.url };
   host.credentials = credentials;
   expect(await failure({ ...credentials })).toMatchObject({
-    reason: 'Failed',
+    code: 'Failed',
     message: expect.stringContaining('set spec.source.git.url to the final URL'),
   });
   expect(other.requests).toEqual([]);
   for (const redirectTo of ['ext::sh -c touch% ran', 'file:///etc', 'http://127.0.0.1:1/r']) {
     host.faults = { redirectTo };
-    expect(await failure({ ...credentials })).toMatchObject({ reason: 'Failed' });
+    expect(await failure({ ...credentials })).toMatchObject({ code: 'Failed' });
   }
 });
 
 describe('a host in trouble', () => {
   test('is out of reach while it is down, or answers with an error', async () => {
     host.faults = { status: 503 };
-    expect(await failure()).toMatchObject({ reason: 'Unreachable', message: expect.stringContaining('503') });
+    expect(await failure()).toMatchObject({ code: 'Unreachable', message: expect.stringContaining('503') });
     host.faults = { status: 404 };
-    expect(await failure()).toMatchObject({ reason: 'AuthenticationFailed' });
+    expect(await failure()).toMatchObject({ code: 'AuthenticationFailed' });
     await host.stop();
-    expect(await failure()).toMatchObject({ reason: 'Unreachable' });
+    expect(await failure()).toMatchObject({ code: 'Unreachable' });
     await expect(world.read({ url: 'https://nowhere.invalid/r' })).rejects.toMatchObject({
-      reason: 'Unreachable',
+      code: 'Unreachable',
     });
   });
 
@@ -160,7 +160,7 @@ describe('a host in trouble', () => {
     });
     for (const cutAfter of [1, 100, 700]) {
       host.faults = { cutAfter };
-      expect(await failure()).toMatchObject({ reason: 'Unreachable' });
+      expect(await failure()).toMatchObject({ code: 'Unreachable' });
     }
     host.faults = {};
     expect(await read()).toEqual({ 'a.yaml': 'second' });
@@ -174,7 +174,7 @@ describe('a host in trouble', () => {
     const found = await source.look(AbortSignal.timeout(40_000));
     host.faults = faults;
     await expect(source.read(found, AbortSignal.timeout(300))).rejects.toMatchObject({
-      reason: 'Timeout',
+      code: 'Timeout',
       message: expect.stringContaining('spec.timeout'),
     });
     await expect.poll(() => world.processes()).toEqual([]);

@@ -190,7 +190,7 @@ test('submodules are not fetched', async () => {
   expect(await repository.git(['ls-tree', 'HEAD', 'sub'])).toContain('160000 commit');
   expect(await world.read({ url: repository.url })).toEqual({ 'a.yaml': 'good' });
   await expect(world.read({ url: repository.url, path: 'sub' })).rejects.toMatchObject({
-    reason: 'PathMissing',
+    code: 'PathMissing',
     message: expect.stringContaining('submodule'),
   });
   expect(existsSync(marker)).toBe(false);
@@ -208,7 +208,7 @@ describe('what goes on without end', () => {
     }
     const bomb = await repository.git(['commit-tree', '-m', 'x', row.slice('040000 tree '.length)]);
     await repository.git(['push', '--force', 'origin', `${bomb}:refs/heads/main`]);
-    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ reason: 'TooLarge' });
+    await expect(world.read({ url: repository.url })).rejects.toMatchObject({ code: 'TooLarge' });
     expect(world.processes()).toEqual([]);
   });
 
@@ -217,7 +217,7 @@ describe('what goes on without end', () => {
     await trap(join(bin, 'git'), 'exec yes "remote: and another thing" >&2');
     const searchPath = `${bin}${delimiter}${process.env.PATH}`;
     const reading = world.read({ url: repository.url }, { searchPath });
-    await expect(reading).rejects.toMatchObject({ reason: 'TooLarge' });
+    await expect(reading).rejects.toMatchObject({ code: 'TooLarge' });
     expect(world.processes()).toEqual([]);
   });
 });
@@ -248,7 +248,7 @@ describe('what could be taken for something else', () => {
     '/srv/r',
   ])('no process is started for the URL %j', async (url) => {
     const error = await nothingRuns({ url });
-    expect(error).toMatchObject({ name: 'SourceError', reason: 'Failed' });
+    expect(error).toMatchObject({ name: 'SourceError', code: 'Failed' });
     expect(String(error)).not.toContain('hunter2');
   });
 
@@ -263,25 +263,25 @@ describe('what could be taken for something else', () => {
     { commit: 'HEAD' },
   ])('no process is started for %j', async (reference) => {
     expect(await nothingRuns({ url: repository.url, ...reference })).toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
     });
   });
 
   test.each(['--upload-pack=touch', 'HEAD', 'a..b', ''])('the revision %j is not read', async (revision) => {
     const source = world.source({ url: repository.url });
     await expect(source.read({ revision }, AbortSignal.timeout(40_000))).rejects.toMatchObject({
-      reason: 'RevisionMissing',
+      code: 'RevisionMissing',
     });
   });
 
   test.each(['--help', '-r', ':(top)', '*', 'HEAD:a.yaml'])('the path %j is a path', async (path) => {
-    await expect(world.read({ url: repository.url, path })).rejects.toMatchObject({ reason: 'PathMissing' });
+    await expect(world.read({ url: repository.url, path })).rejects.toMatchObject({ code: 'PathMissing' });
     await repository.publish({ [`${path}/x.yaml`]: 'x' });
     expect(await world.read({ url: repository.url, path })).toEqual({ [`${path}/x.yaml`]: 'x' });
   });
 
   test.each(['/', '/etc', '..', '../..', 'a/../..'])('the path %j does not leave the tree', async (path) => {
-    await expect(world.read({ url: repository.url, path })).rejects.toMatchObject({ reason: 'PathMissing' });
+    await expect(world.read({ url: repository.url, path })).rejects.toMatchObject({ code: 'PathMissing' });
   });
 
   test('a branch and a tag of one name are told apart', async () => {

@@ -24,7 +24,7 @@ const read = (keys: Record<string, string>, searchPath = process.env.PATH ?? '')
     { keys: bytes(keys), searchPath },
   );
 const refused = (text: string): unknown =>
-  expect.objectContaining({ reason: 'NotVerified', message: expect.stringContaining(text) });
+  expect.objectContaining({ code: 'NotVerified', message: expect.stringContaining(text) });
 
 describe.each([
   { kind: 'OpenPGP', make: gpgSigner, key: 'someone.asc' },
@@ -72,7 +72,7 @@ describe.each([
     await writeFile(file, `${commit.replace('Change it', 'Change what else')}\n`);
     const forged = await repository.git(['hash-object', '-t', 'commit', '-w', file]);
     await repository.git(['push', '--force', 'origin', `${forged}:refs/heads/main`]);
-    await expect(read({ [key]: signer.publicKey })).rejects.toMatchObject({ reason: 'NotVerified' });
+    await expect(read({ [key]: signer.publicKey })).rejects.toMatchObject({ code: 'NotVerified' });
   });
 
   test('is not taken where the program that checks it is missing, and that is told', async () => {
@@ -84,7 +84,7 @@ describe.each([
       await symlink(found, join(bin, program));
     }
     await expect(read({ [key]: signer.publicKey }, bin)).rejects.toMatchObject({
-      reason: 'ProgramMissing',
+      code: 'ProgramMissing',
       message: expect.stringMatching(/^(gpg|ssh-keygen) is not installed/),
     });
   });
@@ -159,7 +159,7 @@ describe('an OpenPGP key', () => {
     '-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nAAAA\n-----END PGP PRIVATE KEY BLOCK-----\n',
   ])('that is none is told: %j', async (text) => {
     await expect(read({ 'key.asc': text })).rejects.toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('key.asc'),
     });
   });
@@ -183,8 +183,8 @@ test('an SSH key that is listed for another time is refused', async () => {
   expect(await read(listed('valid-after="20200101",valid-before="20990101"'))).toEqual({
     'a.yaml': 'signed',
   });
-  await expect(read(listed('valid-before="20200101"'))).rejects.toMatchObject({ reason: 'NotVerified' });
-  await expect(read(listed('namespaces="file"'))).rejects.toMatchObject({ reason: 'NotVerified' });
+  await expect(read(listed('valid-before="20200101"'))).rejects.toMatchObject({ code: 'NotVerified' });
+  await expect(read(listed('namespaces="file"'))).rejects.toMatchObject({ code: 'NotVerified' });
 });
 
 describe('a Secret that can check no signature', () => {
@@ -199,7 +199,7 @@ describe('a Secret that can check no signature', () => {
     ],
   ])('is told with what is looked for: %j', async (keys, text) => {
     await expect(read(keys)).rejects.toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringMatching(`^the Secret of spec\\.source\\.git\\.verify has ${text}`),
     });
   });
@@ -210,7 +210,7 @@ describe('a Secret that can check no signature', () => {
     const [who = '', type = '', key = ''] = signer.publicKey.trim().split(' ');
     const lines = [`${type} ${key} ${who}`, `${who} ${type} ${key.slice(0, 40)}`, `# ${who} ${type} ${key}`];
     for (const allowed_signers of [...lines, `${who} ssh-rsa ${key}`, `${who} ${type}`])
-      await expect(read({ allowed_signers })).rejects.toMatchObject({ reason: 'SecretInvalid' });
+      await expect(read({ allowed_signers })).rejects.toMatchObject({ code: 'SecretInvalid' });
     for (const line of [
       `  "${who}" namespaces="git, file"\t${type}  ${key} a comment\r`,
       `*,${who} ${type} ${key}`,
@@ -230,13 +230,13 @@ describe('a Secret that can check no signature', () => {
 test('a Secret of which nothing was read does not let everything through', async () => {
   await expect(
     world.read({ url: repository.url, verify: { secretRef: { name: 'keys' } } }),
-  ).rejects.toMatchObject({ reason: 'SecretInvalid' });
+  ).rejects.toMatchObject({ code: 'SecretInvalid' });
 });
 
 test('programs are found by the search path alone', async () => {
   await using signer = await sshSigner();
   const keys = { allowed_signers: signer.publicKey };
   await expect(read(keys, ['/nonexistent', ''].join(delimiter))).rejects.toMatchObject({
-    reason: 'ProgramMissing',
+    code: 'ProgramMissing',
   });
 });

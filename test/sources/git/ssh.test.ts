@@ -31,10 +31,10 @@ describe('a host by ssh', () => {
         { secret: bytes({ identity: await host.identity(), known_hosts: await host.knownHosts(), ...data }) },
       );
 
-    const failure = (data?: Record<string, string>): Promise<{ reason?: string; message: string }> =>
+    const failure = (data?: Record<string, string>): Promise<{ code?: string; message: string }> =>
       read(data).then(
         () => ({ message: 'it was read' }),
-        (error: { reason: string; message: string }) => error,
+        (error: { code: string; message: string }) => error,
       );
 
     test.each([
@@ -45,7 +45,7 @@ describe('a host by ssh', () => {
       const of = (passphrase: string): Promise<string> => host.makeIdentity({ format, passphrase });
       expect(await read({ identity: await of('') })).toEqual({ 'a.yaml': 'first' });
       expect(await failure({ identity: await of('hunter2') })).toMatchObject({
-        reason: 'SecretInvalid',
+        code: 'SecretInvalid',
         message:
           "the Secret of spec.source.git.secretRef has a private key with a passphrase under identity: create one without (ssh-keygen -N '')",
       });
@@ -66,7 +66,7 @@ describe('a host by ssh', () => {
       const known_hosts = await host.knownHosts();
       await host.changeHostKey();
       const told = await failure({ known_hosts });
-      expect(told.reason).toBe('HostNotTrusted');
+      expect(told.code).toBe('HostNotTrusted');
       expect(told.message).toMatch(
         /^the host key of 127\.0\.0\.1 differs from known_hosts in .*: it was changed, or the connection is intercepted\. Verify it with the host before you replace it: The fingerprint for the ED25519 key sent by the remote host is; SHA256:\S{43}\.$/,
       );
@@ -76,7 +76,7 @@ describe('a host by ssh', () => {
     test('that is not known is not trusted, and how its keys are seen is told, with its port', async () => {
       const told = await failure({ known_hosts: '# none\n' });
       const port = /:(\d+)\//.exec(host.urlOf(repository))?.[1];
-      expect(told.reason).toBe('HostNotTrusted');
+      expect(told.code).toBe('HostNotTrusted');
       expect(told.message).toMatch(/^the host key of 127\.0\.0\.1 is not in known_hosts in /);
       expect(told.message).toContain(`run ssh-keyscan -p ${port} 127.0.0.1, compare`);
       expect(told.message).toMatch(/: No \w+ host key is known for [^;]*$/);
@@ -85,7 +85,7 @@ describe('a host by ssh', () => {
     test('that no longer lets the key in is told, without what ssh and git always say', async () => {
       await host.letNobodyIn();
       const told = await failure();
-      expect(told.reason).toBe('AuthenticationFailed');
+      expect(told.code).toBe('AuthenticationFailed');
       expect(told.message).toMatch(/: [^ ]+@127\.0\.0\.1: Permission denied \(publickey\)\.$/);
       await host.makeIdentity();
       expect(await read()).toEqual({ 'a.yaml': 'first' });
@@ -93,13 +93,13 @@ describe('a host by ssh', () => {
 
     test('that is down is out of reach', async () => {
       await host.stop();
-      await expect(read()).rejects.toMatchObject({ reason: 'Unreachable' });
+      await expect(read()).rejects.toMatchObject({ code: 'Unreachable' });
     });
 
     test('without the repository is told', async () => {
       const { putBack } = await repository.moveAway();
       const told = await failure();
-      expect(told.reason).toBe('PathMissing');
+      expect(told.code).toBe('PathMissing');
       expect(told.message).toMatch(
         /^there is no Git repository at ssh:.* does not appear to be a git repository$/,
       );
@@ -114,10 +114,10 @@ describe('a host by ssh', () => {
       vi.stubEnv('HOME', home);
       await using other = await SshHost.begin();
       await expect(read({ identity: await other.identity() })).rejects.toMatchObject({
-        reason: 'AuthenticationFailed',
+        code: 'AuthenticationFailed',
       });
       await expect(read({ known_hosts: await other.knownHosts() })).rejects.toMatchObject({
-        reason: 'HostNotTrusted',
+        code: 'HostNotTrusted',
       });
     });
   });
@@ -129,17 +129,17 @@ describe('a Secret for ssh', () => {
 
   test('needs a key and the hosts', async () => {
     await expect(read(undefined)).rejects.toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringMatching(
         /^spec\.source\.git\.secretRef must name a Secret with the keys identity .* and known_hosts/,
       ),
     });
     await expect(read({ known_hosts: 'x' })).rejects.toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('has no key identity'),
     });
     await expect(read({ identity: 'x' })).rejects.toMatchObject({
-      reason: 'SecretInvalid',
+      code: 'SecretInvalid',
       message: expect.stringContaining('ssh-keyscan example.invalid'),
     });
     const other = { url: 'ssh://git@[::1]:2222/r.git' };
@@ -192,7 +192,7 @@ describe('ssh itself', () => {
     const look = source.look(ending.signal);
     await expect.poll(() => seen().catch(() => '')).toContain('git-upload-pack');
     ending.abort();
-    await expect(look).rejects.toMatchObject({ reason: 'Timeout' });
+    await expect(look).rejects.toMatchObject({ code: 'Timeout' });
     await expect.poll(() => world.processes()).toEqual([]);
     expect(world.secretFiles()).toEqual([]);
   });
@@ -202,7 +202,7 @@ describe('ssh itself', () => {
     await mkdir(bin);
     const url = 'git@example.invalid:r.git';
     await expect(world.read({ url }, { secret, searchPath: bin })).rejects.toMatchObject({
-      reason: 'ProgramMissing',
+      code: 'ProgramMissing',
       message: expect.stringContaining('git is not installed'),
     });
     // A git that finds nothing else.
@@ -211,7 +211,7 @@ describe('ssh itself', () => {
     await symlink('/bin/sh', join(bin, 'sh'));
     await chmod(join(bin, 'git'), 0o755);
     await expect(world.read({ url }, { secret, searchPath: bin })).rejects.toMatchObject({
-      reason: 'ProgramMissing',
+      code: 'ProgramMissing',
       message: expect.stringContaining('ssh is not installed'),
     });
   });

@@ -13,7 +13,7 @@ test('what a commit holds is read row by row, whatever the names are', async () 
 
 test('a commit with files without number is refused before they are looked at', async () => {
   await expect(parseTree(row('a').repeat(200_001))).rejects.toMatchObject({
-    reason: 'TooLarge',
+    code: 'TooLarge',
     message: expect.stringContaining('more than 200000 files and folders'),
   });
 });

@@ -31,7 +31,7 @@ describe('what the parser cannot read within its bounds', () => {
     clock.advance(20_000);
     await expect(parsed).rejects.toMatchObject({
       name: 'SourceError',
-      reason: 'Timeout',
+      code: 'Timeout',
       message: 'a.yaml could not be read within 20 s: split or simplify it',
     });
     await parser.close();
@@ -43,7 +43,7 @@ describe('what the parser cannot read within its bounds', () => {
     const parsed = parser.seal('/', '.', { ...options, timeout: 1_500 });
     clock.advance(1_500);
     await expect(parsed).rejects.toMatchObject({
-      reason: 'Timeout',
+      code: 'Timeout',
       message: '.: its kustomizations could not be read within 1.5 s: split or simplify it',
     });
     await parser.close();
@@ -54,7 +54,7 @@ describe('what the parser cannot read within its bounds', () => {
     await expect(
       parser.parse([file('a.yaml'), file('b.yaml'), file('c.yaml')], options),
     ).rejects.toMatchObject({
-      reason: 'TooLarge',
+      code: 'TooLarge',
       message: 'one of a.yaml to c.yaml needs more than 512 MiB of memory to read: split or simplify it',
     });
     await parser.close();
@@ -63,7 +63,7 @@ describe('what the parser cannot read within its bounds', () => {
   test('has failed where the thread ends, or says what nobody understands', async () => {
     const parser = hostile('process.exit(3);');
     await expect(parser.value('a: 1', options)).rejects.toMatchObject({
-      reason: 'Failed',
+      code: 'Failed',
       message: expect.stringMatching(/the document crashed the parser .*: split or simplify it/),
     });
     await parser.close();
