@@ -1,15 +1,5 @@
 import type { Change } from '../api/changes.ts';
-import type {
-  Agent,
-  AgentSpec,
-  Condition,
-  Instance,
-  ObjectMeta,
-  Policy,
-  PolicySpec,
-  Revision,
-  Runtime,
-} from '../api/objects.ts';
+import type { Agent, Condition, Instance, Policy, PolicySpec, Revision, Runtime } from '../api/objects.ts';
 import type { AgentUsage } from '../client/streams.ts';
 import { drift } from '../plan/drift.ts';
 import { type InstanceDetails, instanceDetails } from './instance-details.ts';
@@ -18,9 +8,7 @@ import { rulesOf } from './policy-view.ts';
 import { type State, stateOf } from './state.ts';
 import { type TalkDetails, type TalkObjects, talkDetails } from './talk-details.ts';
 
-export interface AgentView {
-  kind: 'Agent';
-  metadata: ObjectMeta;
+export interface AgentView extends Pick<Agent, 'kind' | 'metadata' | 'spec'> {
   state: State;
   replicas: { desired: number; current: number; ready: number; updated: number };
   restarts: number;
@@ -29,7 +17,6 @@ export interface AgentView {
   next?: { action: string; at?: string | undefined } | undefined;
   /** The best position of its instances in the queue of the Runtime. */
   queue?: string | undefined;
-  spec: AgentSpec;
   policy: AgentPolicy;
   /** Ordered by ordinal. */
   instances: readonly InstanceDetails[];
@@ -78,13 +65,13 @@ export interface AgentObjects {
 
 export function agentView({ talk, usage, ...objects }: AgentObjects): AgentView {
   const { agent, runtime } = objects;
-  const { metadata, spec, status = {} } = agent;
+  const { kind, metadata, spec, status = {} } = agent;
   const { replicas = 0, readyReplicas = 0, updatedReplicas = 0, nextAction, nextAt } = status;
   const instances = objects.instances
     .filter((instance) => instance.spec.agentUID === metadata.uid)
     .sort((a, b) => a.spec.ordinal - b.spec.ordinal);
   return {
-    kind: 'Agent',
+    kind,
     metadata,
     state: stateOf(status),
     replicas: { desired: spec.replicas, current: replicas, ready: readyReplicas, updated: updatedReplicas },

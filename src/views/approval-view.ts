@@ -1,11 +1,8 @@
-import type { Approval, ApprovalSpec, ApprovalStatus, ObjectMeta } from '../api/objects.ts';
+import type { Approval, ApprovalSpec, ApprovalStatus } from '../api/objects.ts';
 import { optionFor } from '../protocols/turn-events.ts';
 
-export interface ApprovalView {
-  kind: 'Approval';
-  metadata: ObjectMeta;
-  spec: ApprovalSpec;
-  status: ApprovalStatus & { state: NonNullable<ApprovalStatus['state']> };
+export interface ApprovalView extends Pick<Approval, 'kind' | 'metadata' | 'spec'> {
+  status: ApprovalStatus & Required<Pick<ApprovalStatus, 'state'>>;
   options: readonly AnswerOption[];
 }
 
@@ -14,8 +11,8 @@ type AnswerOption = NonNullable<ApprovalSpec['options']>[number] & {
   default?: 'approve' | 'deny' | undefined;
 };
 
-export const approvalView = ({ metadata, spec, status = {} }: Approval): ApprovalView => ({
-  kind: 'Approval',
+export const approvalView = ({ kind, metadata, spec, status = {} }: Approval): ApprovalView => ({
+  kind,
   metadata,
   spec,
   status: { ...status, state: status.state ?? 'Pending' },

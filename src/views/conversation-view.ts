@@ -1,22 +1,21 @@
-import type { Conversation, ConversationStatus, Message, ObjectMeta } from '../api/objects.ts';
+import type { Conversation, Message } from '../api/objects.ts';
 import type { Lookup } from './lookup.ts';
 import { type MessageView, messageView } from './message-view.ts';
 import { messagesOf } from './talk-lists.ts';
 
-export interface ConversationView {
-  kind: 'Conversation';
-  metadata: ObjectMeta;
+export interface ConversationView
+  extends Pick<Conversation, 'kind' | 'metadata'>,
+    Required<Pick<Conversation, 'status'>> {
   agent: string;
-  status: ConversationStatus;
   /** Its messages with their answers, the oldest first. */
   dialogue: readonly MessageView[];
 }
 
 export const conversationView = (
-  { metadata, spec, status = {} }: Conversation,
+  { kind, metadata, spec, status = {} }: Conversation,
   messages: readonly Message[] = [],
 ): ConversationView => ({
-  kind: 'Conversation',
+  kind,
   metadata,
   agent: spec.agentRef.name,
   status,

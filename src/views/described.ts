@@ -1,5 +1,5 @@
 import { isVirtual } from '../api/kinds.ts';
-import type { AnyObject, ConfigMap, Event, Namespace, ObjectMeta, Revision, Secret } from '../api/objects.ts';
+import type { AnyObject, ConfigMap, Event, Namespace, Revision, Secret } from '../api/objects.ts';
 import { type AgentView, readAgent } from './agent-view.ts';
 import { type ApprovalView, approvalView } from './approval-view.ts';
 import { type ConversationView, readConversation } from './conversation-view.ts';
@@ -37,10 +37,8 @@ type ObjectView =
   | Revision;
 
 /** Never has a value. */
-export interface SecretView {
-  kind: 'Secret';
-  metadata: ObjectMeta;
-  type: string | undefined;
+export interface SecretView extends Pick<Secret, 'kind' | 'metadata'> {
+  type: Secret['type'] | undefined;
   /** Sorted by key. */
   data: readonly { key: string; bytes: number }[];
 }
@@ -90,10 +88,10 @@ async function readView(lookup: Lookup, object: AnyObject, { now, signal }: Read
   }
 }
 
-function secretView({ metadata, type, data = {} }: Secret): SecretView {
+function secretView({ kind, metadata, type, data = {} }: Secret): SecretView {
   const keys = Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
-    kind: 'Secret',
+    kind,
     metadata,
     type,
     data: keys.map(([key, value]) => ({ key, bytes: Buffer.from(value, 'base64').length })),

@@ -1,21 +1,20 @@
 import { containerName } from '../api/names.ts';
-import type { Condition, Instance, InstanceStatus, Message, ObjectMeta } from '../api/objects.ts';
+import type { Instance, InstanceStatus, Message } from '../api/objects.ts';
 import { isTime } from '../api/time.ts';
 import type { Lookup } from './lookup.ts';
 import { isEnded } from './message-view.ts';
 import { type State, stateOf } from './state.ts';
 import { messagesOf } from './talk-lists.ts';
 
-export interface InstanceDetails {
-  kind: 'Instance';
-  metadata: ObjectMeta;
+/** `failures`: in a row. */
+export interface InstanceDetails
+  extends Pick<Instance, 'kind' | 'metadata'>,
+    Required<Pick<InstanceStatus, 'failures' | 'conditions'>> {
   agent: string;
   runtime: string;
   state: State;
   run?: RunView | undefined;
   restarts: number;
-  /** In a row. */
-  failures: number;
   readySince?: string | undefined;
   lastExit?: InstanceStatus['lastExit'];
   next?: NextStep | undefined;
@@ -23,7 +22,6 @@ export interface InstanceDetails {
   failed?: InstanceStatus['lastOutcome'];
   /** The messages that it has and has not answered. Absent if its agent has no protocol, or if they were not read. */
   worksOn?: readonly Message[] | undefined;
-  conditions: readonly Condition[];
 }
 
 /** The newest run. */
@@ -49,11 +47,11 @@ type Run = NonNullable<InstanceStatus['run']>;
 const isRunning: ReadonlySet<string> = new Set(['Starting', 'Ready', 'Unready', 'Stopping']);
 
 export function instanceDetails(instance: Instance): InstanceDetails {
-  const { metadata, spec, status = {} } = instance;
+  const { kind, metadata, spec, status = {} } = instance;
   const { run, restartCount = 0, failures = 0, readySince, lastExit, lastOutcome, conditions = [] } = status;
   const state = stateOf(status);
   return {
-    kind: 'Instance',
+    kind,
     metadata,
     agent: spec.agentName,
     runtime: spec.runtimeRef.name,

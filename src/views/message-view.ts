@@ -1,20 +1,11 @@
-import {
-  keyOf,
-  type Message,
-  type MessageSpec,
-  type MessageStatus,
-  type ObjectMeta,
-} from '../api/objects.ts';
+import { keyOf, type Message, type MessageStatus } from '../api/objects.ts';
 import { parseTime } from '../api/time.ts';
 import { isFinal } from '../messages/message.ts';
 import type { Lookup } from './lookup.ts';
 import { type TurnPart, TurnView } from './turn-view.ts';
 
-export interface MessageView {
-  kind: 'Message';
-  metadata: ObjectMeta;
-  spec: MessageSpec;
-  status: MessageStatus & { state: NonNullable<MessageStatus['state']> };
+export interface MessageView extends Pick<Message, 'kind' | 'metadata' | 'spec'> {
+  status: MessageStatus & Required<Pick<MessageStatus, 'state'>>;
   isEnded: boolean;
   /** From the last delivery to the end, in milliseconds. */
   took?: number | undefined;
@@ -23,13 +14,13 @@ export interface MessageView {
 }
 
 export function messageView(
-  { metadata, spec, status = {} }: Message,
+  { kind, metadata, spec, status = {} }: Message,
   turn: readonly TurnPart[] = [],
 ): MessageView {
   const { state = 'Pending', deliveredAt, endedAt } = status;
   const [from, to] = [deliveredAt, endedAt].map((time) => (time === undefined ? undefined : parseTime(time)));
   return {
-    kind: 'Message',
+    kind,
     metadata,
     spec,
     status: { ...status, state },

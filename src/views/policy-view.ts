@@ -1,21 +1,19 @@
 import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
-import type { ObjectMeta, Policy, PolicySpec } from '../api/objects.ts';
+import type { Policy, PolicySpec } from '../api/objects.ts';
 import type { Lookup } from './lookup.ts';
 
-export interface PolicyView {
-  kind: 'Policy';
-  metadata: ObjectMeta;
+export interface PolicyView extends Pick<Policy, 'kind' | 'metadata'> {
   /** The names of the agents that refer to it, sorted. */
   usedBy: readonly string[];
   rules: PolicySpec;
 }
 
-export async function readPolicy(lookup: Lookup, { metadata, spec }: Policy): Promise<PolicyView> {
+export async function readPolicy(lookup: Lookup, { kind, metadata, spec }: Policy): Promise<PolicyView> {
   const { items } = await lookup.list('Agent', { namespace: metadata.namespace });
   const users = items.filter((agent) => agent.spec.policyRef?.name === metadata.name);
   return {
-    kind: 'Policy',
+    kind,
     metadata,
     usedBy: users.map((agent) => agent.metadata.name).sort(),
     rules: rulesOf(spec),

@@ -1,24 +1,20 @@
-import type { Condition, ObjectMeta, Runtime, RuntimeSpec, RuntimeStatus } from '../api/objects.ts';
+import type { Runtime, RuntimeStatus } from '../api/objects.ts';
 
 /** A Runtime as people see it. */
-export interface RuntimeDetails {
-  kind: 'Runtime';
-  metadata: ObjectMeta;
-  spec: RuntimeSpec;
+export interface RuntimeDetails
+  extends Pick<Runtime, 'kind' | 'metadata' | 'spec'>,
+    Required<Pick<RuntimeStatus, 'running' | 'queued' | 'conditions'>> {
   /** The engine's name and version; absent until it has answered. */
   version?: string | undefined;
-  running: number;
-  queued: number;
   breaker: Required<Omit<Breaker, 'openedAt'>> & Pick<Breaker, 'openedAt'>;
-  conditions: readonly Condition[];
 }
 
 type Breaker = NonNullable<RuntimeStatus['breaker']>;
 
-export function runtimeDetails({ metadata, spec, status = {} }: Runtime): RuntimeDetails {
+export function runtimeDetails({ kind, metadata, spec, status = {} }: Runtime): RuntimeDetails {
   const { version, running = 0, queued = 0, breaker, conditions = [] } = status;
   return {
-    kind: 'Runtime',
+    kind,
     metadata,
     spec,
     version,

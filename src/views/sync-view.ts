@@ -1,10 +1,10 @@
-import type { Condition, ObjectMeta, Sync, SyncSpec, SyncStatus } from '../api/objects.ts';
+import type { Condition, Sync, SyncStatus } from '../api/objects.ts';
 import type { Lookup } from './lookup.ts';
 
-export interface SyncView {
-  kind: 'Sync';
-  metadata: ObjectMeta;
-  spec: SyncSpec;
+/** `failures`: failed checks in a row. */
+export interface SyncView
+  extends Pick<Sync, 'kind' | 'metadata' | 'spec'>,
+    Required<Pick<SyncStatus, 'failures' | 'changes' | 'drift' | 'inventory' | 'conditions'>> {
   /** Where its objects go if they name no namespace. */
   namespace: string | undefined;
   /** The Secrets that its source names. */
@@ -17,16 +17,10 @@ export interface SyncView {
   appliedAt?: string | undefined;
   /** A revision that was tried last and is not applied. */
   tried?: SyncStatus['attempted'];
-  /** Failed checks in a row. */
-  failures: number;
   retryAt?: string | undefined;
   waitsForApproval?: SyncStatus['pendingApproval'];
-  changes: NonNullable<SyncStatus['changes']>;
   /** The revision that made the changes. */
   changedBy?: string | undefined;
-  drift: NonNullable<SyncStatus['drift']>;
-  inventory: NonNullable<SyncStatus['inventory']>;
-  conditions: readonly Condition[];
 }
 
 interface NamedSecret {
@@ -43,12 +37,13 @@ interface SyncNeeds {
 }
 
 export function syncView(sync: Sync, { secrets, listens }: SyncNeeds): SyncView {
-  const { metadata, spec, status = {} } = sync;
+  const { kind, metadata, spec, status = {} } = sync;
   const { revision, reference, appliedAt, attempted, failures = 0, retryAt, changedBy } = status;
+  const { changes = [], drift = [], inventory = [], conditions = [] } = status;
   const { secretRef, verify, webhook } = spec.source.git ?? {};
   const named = ({ name }: { name: string }): NamedSecret => ({ name, isMissing: !secrets.has(name) });
   return {
-    kind: 'Sync',
+    kind,
     metadata,
     spec,
     namespace: spec.targetNamespace ?? metadata.namespace,
@@ -65,11 +60,11 @@ export function syncView(sync: Sync, { secrets, listens }: SyncNeeds): SyncView 
     failures,
     retryAt,
     waitsForApproval: status.pendingApproval,
-    changes: status.changes ?? [],
+    changes,
     changedBy,
-    drift: status.drift ?? [],
-    inventory: status.inventory ?? [],
-    conditions: status.conditions ?? [],
+    drift,
+    inventory,
+    conditions,
   };
 }
 
