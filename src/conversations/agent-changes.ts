@@ -7,15 +7,16 @@ import { type Envelope, isFinal } from '../messages/message.ts';
 import type { Instant } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Meters } from '../platform/meters.ts';
-import type { Approvals } from './approvals.ts';
+import type { Prompts } from './agent-prompts.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Links } from './links.ts';
 import { countEnd } from './message-meters.ts';
+import type { Turns } from './message-turns.ts';
+import { keyOf } from './open-message.ts';
+import type { Approvals } from './pending-approvals.ts';
 import type { Caches } from './ports.ts';
-import type { Prompts } from './prompts.ts';
 import type { Routes } from './routes.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import type { Turns } from './turns.ts';
+import type { TalkState } from './talk-state.ts';
 
 const idleLook = 1_000;
 /** Characters of an error in an Event. */

@@ -17,20 +17,21 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
 import { AgentChanges } from './agent-changes.ts';
-import { Approvals } from './approvals.ts';
+import { type Prompt, Prompts } from './agent-prompts.ts';
 import { Deliveries } from './deliveries.ts';
+import { JournalObjects } from './journal-objects.ts';
 import { Links } from './links.ts';
 import type { Marks } from './marks.ts';
 import { Intake } from './message-intake.ts';
 import { MessageService } from './message-service.ts';
-import { JournalObjects } from './objects.ts';
+import { Turns } from './message-turns.ts';
+import { keyOf } from './open-message.ts';
+import { Approvals } from './pending-approvals.ts';
 import type { Asking, Caches, Tools } from './ports.ts';
-import { type Prompt, Prompts } from './prompts.ts';
 import { type AgentSender, type Question, Routes } from './routes.ts';
 import { type Rules, rulesOf } from './rules.ts';
-import { keyOf, TalkState } from './talk-state.ts';
+import { TalkState } from './talk-state.ts';
 import { Timers } from './timers.ts';
-import { Turns } from './turns.ts';
 
 const idleLook = 1_000;
 const stopBound = 5_000;
@@ -84,7 +85,7 @@ export class Conversations {
     const { cache, clock, enqueue, journal, recorder, resources } = deps;
     const agent = (key: string): Agent | undefined => cache.agents.get(key);
     const loaded = journal.load();
-    const objects = new JournalObjects(journal, clock);
+    const objects = new JournalObjects(journal, clock, deps.log);
     const instance = (uid: string): Instance | undefined => cache.instances.byIndex('uid', uid)[0];
     const talkState = new TalkState({ ...deps, agent, instance, rules: (of) => this.#rules(of) }, loaded);
     deps.meters.mailboxMessages.read(() =>

@@ -6,11 +6,11 @@ import { type Connection, ProtocolError, type Turn } from '../protocols/protocol
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import { countDelivery } from './message-meters.ts';
-import type { Open } from './open.ts';
-import { Openings } from './openings.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import { prefaceOf } from './told.ts';
-import { cancelledEnd, type Turns } from './turns.ts';
+import { cancelledEnd, type Turns } from './message-turns.ts';
+import type { Open } from './open-message.ts';
+import { keyOf } from './open-message.ts';
+import type { TalkState } from './talk-state.ts';
+import { Openings, prefaceOf } from './thread-sessions.ts';
 
 const writeAgain = 1_000;
 /** Milliseconds. An agent that has not opened a session by then does not block other conversations. */
@@ -148,14 +148,14 @@ export class Deliveries {
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
-        ...this.#talkState.event(open, {
+        ...this.#talkState.events.add(open, {
           type: 'note',
           text: `It is ${what}, by ${instance}.`,
           attempt: attempts,
         }),
       );
     }
-    if (isNew) entries.push(...this.#talkState.event(open, { type: 'note', text: forgotten }));
+    if (isNew) entries.push(...this.#talkState.events.add(open, { type: 'note', text: forgotten }));
     open.heardAt = deps.clock.now();
     link.flush(); // journals the end of the previous turn first
     await writer.write(entries);

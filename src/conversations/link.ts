@@ -22,11 +22,10 @@ import {
   type Protocol,
   type Turn,
 } from '../protocols/protocol.ts';
+import { type Account, accountOf, type Hold } from './agent-account.ts';
 import { Ledger } from './ledger.ts';
-import { Outbox } from './outbox.ts';
-import { Pen } from './pen.ts';
 import type { ToolsOffer } from './ports.ts';
-import { type Account, accountOf, type Hold } from './quota.ts';
+import { Outbox, Pen } from './run-input.ts';
 import type { Writer } from './writer.ts';
 
 const attachAgain = 500;

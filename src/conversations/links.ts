@@ -12,18 +12,19 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turn } from '../protocols/protocol.ts';
 import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
-import type { AccountFault } from './account-faults.ts';
-import type { Approvals } from './approvals.ts';
-import { controlsOf } from './controls.ts';
+import type { AccountFault } from './agent-account.ts';
+import { accountOf, type Hold, holdOf, quotaGate } from './agent-account.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
 import { Link, type LinkTarget } from './link.ts';
+import { controlsOf } from './link-controls.ts';
 import { manage } from './manage.ts';
+import type { Turns } from './message-turns.ts';
+import { keyOf } from './open-message.ts';
+import type { Approvals } from './pending-approvals.ts';
 import type { Asking, Caches, Tools } from './ports.ts';
-import { accountOf, type Hold, holdOf, quotaGate } from './quota.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import type { Turns } from './turns.ts';
+import type { TalkState } from './talk-state.ts';
 
 export interface LinksDeps {
   talkState: TalkState;
@@ -214,7 +215,7 @@ export class Links {
     // Background events of a question's turn are also shown to those who follow the message it belongs to.
     const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
-      link.push(this.#talkState.event(parent, { ...event, source: `agent:${link.target.agent}` }));
+      link.push(this.#talkState.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
   }
 
   #used(link: Link, id: string | undefined, use: ToolUse): void {

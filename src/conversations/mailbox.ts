@@ -1,4 +1,4 @@
-import type { Open, Thread } from './open.ts';
+import type { Open, Thread } from './open-message.ts';
 
 /** An instance that can take messages. */
 export interface Taker {

@@ -5,9 +5,10 @@ import type { NewMessage } from '../client/streams.ts';
 import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
 import type { Conversation, Message } from '../messages/message.ts';
 import type { Mark } from './marks.ts';
-import type { Open, Thread } from './open.ts';
+import type { Open, Thread } from './open-message.ts';
+import { keyOf } from './open-message.ts';
 import { protocolOf } from './rules.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
+import type { TalkState } from './talk-state.ts';
 
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
@@ -211,7 +212,7 @@ export class Intake {
     if (again === undefined) return;
     const { text: _, ...rest } = again;
     const open = this.#talkState.open(rest, thread);
-    this.#talkState.replay(open);
+    this.#talkState.events.replay(open);
     this.#place(open, undefined);
   }
 

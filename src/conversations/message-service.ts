@@ -18,12 +18,13 @@ import type {
 } from '../client/streams.ts';
 import type { Message, Sender } from '../messages/message.ts';
 import { ProtocolError } from '../protocols/protocol.ts';
-import type { Approvals } from './approvals.ts';
+import type { JournalObjects } from './journal-objects.ts';
 import type { Intake } from './message-intake.ts';
-import type { JournalObjects } from './objects.ts';
-import { follow } from './stream.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import type { Turns } from './turns.ts';
+import { follow } from './message-stream.ts';
+import type { Turns } from './message-turns.ts';
+import { keyOf } from './open-message.ts';
+import type { Approvals } from './pending-approvals.ts';
+import type { TalkState } from './talk-state.ts';
 
 export interface MessageServiceDeps {
   talkState: TalkState;
@@ -58,7 +59,16 @@ export class MessageService implements MessageApi {
   }
 
   stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
-    return follow(this.#talkState, this.#deps.objects, this.message(key), options);
+    return follow(
+      {
+        journal: this.#talkState.deps.journal,
+        objects: this.#deps.objects,
+        hub: this.#talkState.hub,
+        opens: this.#talkState.opens,
+      },
+      this.message(key),
+      options,
+    );
   }
 
   async change(key: ObjectKey, what: 'retry' | 'cancel'): Promise<MessageObject> {

@@ -6,9 +6,10 @@ import type { Envelope, Message, Sender } from '../messages/message.ts';
 import type { Peer } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import type { Draft, Intake, Reservation } from './message-intake.ts';
-import type { Open } from './open.ts';
+import type { Open } from './open-message.ts';
+import { keyOf } from './open-message.ts';
 import { protocolOf } from './rules.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
+import type { TalkState } from './talk-state.ts';
 
 /** A question that has passed this many agents goes no further. This ends a cycle of agents that ask each other. */
 const mostHops = 8;

@@ -1,9 +1,10 @@
 import type { Agent } from '../api/objects.ts';
 import type { Cancel } from '../platform/clock.ts';
 import type { Link } from './link.ts';
-import type { Open } from './open.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from './message-turns.ts';
+import type { Open } from './open-message.ts';
+import { keyOf } from './open-message.ts';
+import type { TalkState } from './talk-state.ts';
 
 const longest = 30_000;
 /** Milliseconds that an agent has to confirm a cancelled turn. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accountFault, untilOf } from '../../src/conversations/account-faults.ts';
+import { accountFault, untilOf } from '../../src/conversations/agent-account.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Answer, Tail } from '../../src/conversations/tail.ts';
+import { Answer, Tail } from '../../src/conversations/open-message.ts';
 
 const mebi = 1024 * 1024;
 

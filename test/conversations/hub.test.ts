@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Hub } from '../../src/conversations/tail.ts';
+import { Hub } from '../../src/conversations/message-stream.ts';
 
 /** Whether it resolves without anything more happening. */
 const isDue = (next: Promise<void>): Promise<boolean> =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Lane } from '../../src/conversations/mailbox.ts';
-import type { Open } from '../../src/conversations/open.ts';
+import type { Open } from '../../src/conversations/open-message.ts';
 
 const open = (order: number): Open => ({ order }) as Open; // a lane looks at nothing else
 

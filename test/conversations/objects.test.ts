@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { VirtualChange, VirtualObject } from '../../src/api/virtual.ts';
 import { LocalClient } from '../../src/client/local.ts';
-import { JournalObjects } from '../../src/conversations/objects.ts';
+import { JournalObjects } from '../../src/conversations/journal-objects.ts';
 import type { Entry, Journal, MessageFilter } from '../../src/messages/journal.ts';
 import type { Spent } from '../../src/messages/message.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
@@ -15,7 +15,7 @@ let journal: Journal;
 let objects: JournalObjects;
 beforeEach(() => {
   journal = openJournal(':memory:', { log });
-  objects = new JournalObjects(journal, new ManualClock('2026-03-02T10:00:00Z'));
+  objects = new JournalObjects(journal, new ManualClock('2026-03-02T10:00:00Z'), log);
 });
 afterEach(() => journal.close());
 
@@ -92,6 +92,7 @@ describe('the journal’s records as objects', () => {
         },
       }),
       new ManualClock('2026-03-02T10:00:00Z'),
+      log,
     );
     const client = await served();
     await client.list('Message', { limit: 20 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Outbox } from '../../src/conversations/outbox.ts';
+import { Outbox } from '../../src/conversations/run-input.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 const rest = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { controlsOf } from '../../src/conversations/controls.ts';
 import type { Link } from '../../src/conversations/link.ts';
+import { controlsOf } from '../../src/conversations/link-controls.ts';
 import { acp } from '../../src/protocols/acp.ts';
 import type { Control, Facts } from '../../src/protocols/protocol.ts';
 import { specOf } from '../plan/worlds.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Pen } from '../../src/conversations/pen.ts';
+import { Pen } from '../../src/conversations/run-input.ts';
 import { type Attachment, attachLimits } from '../../src/drivers/driver.ts';
 
 /** A pen over a pipe that takes a line when the test says so. */

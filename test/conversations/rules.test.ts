@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec } from '../../src/api/objects.ts';
-import { controlsOf } from '../../src/conversations/controls.ts';
-import { countingOf, sizeOf } from '../../src/conversations/counting.ts';
+import { controlsOf } from '../../src/conversations/link-controls.ts';
 import { actionFor, approvalTimeout, protocolOf, rulesOf } from '../../src/conversations/rules.ts';
-import { hasBegun, prefaceOf, withTold } from '../../src/conversations/told.ts';
+import { countingOf, sizeOf } from '../../src/conversations/spending.ts';
+import { hasBegun, prefaceOf, withTold } from '../../src/conversations/thread-sessions.ts';
 import type { Reported } from '../../src/messages/message.ts';
 import type { Facts } from '../../src/protocols/protocol.ts';
 import { protocols } from '../../src/protocols/protocol-index.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { loadedAgain } from '../../src/conversations/openings.ts';
 import { accountOf } from '../../src/conversations/spending.ts';
+import { loadedAgain } from '../../src/conversations/thread-sessions.ts';
 import type { Conversation, Spent, UsageRecord } from '../../src/messages/message.ts';
 import type { Usage } from '../../src/protocols/turn-events.ts';
 import { conversation, message } from '../messages/entries.ts';

@@ -10,9 +10,10 @@ import type { ControlView } from '../plan/world.ts';
 import { requestText } from '../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
-import type { Open } from './open.ts';
+import type { Open } from './open-message.ts';
+import { keyOf } from './open-message.ts';
 import { actionFor, approvalTimeout, usedWithoutAsking } from './rules.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
+import type { TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;
 const mostText = 1_000;
@@ -311,7 +312,7 @@ export class Approvals {
     state: Approval['state'],
   ): Entry[] {
     const about = request === undefined ? { title } : { title, request };
-    return this.#talkState.event(open, { type: 'approval', id, ...about, state });
+    return this.#talkState.events.add(open, { type: 'approval', id, ...about, state });
   }
 
   /** Returns the same id if the request is read again. */

@@ -1,7 +1,8 @@
 import { type Agent, keyText } from '../api/objects.ts';
 import type { InboxView, Instant } from '../plan/world.ts';
 import type { Draft, Intake } from './message-intake.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
+import { keyOf } from './open-message.ts';
+import type { TalkState } from './talk-state.ts';
 
 export interface Prompt {
   /** Absent: spec.prompt. */

@@ -1,27 +1,74 @@
 import type { StreamEntry, StreamOptions } from '../client/streams.ts';
 import type { Journal, StoredEvent } from '../messages/journal.ts';
 import { isFinal, type Message } from '../messages/message.ts';
-import type { JournalObjects } from './objects.ts';
-import type { TalkState } from './talk-state.ts';
+import type { JournalObjects } from './journal-objects.ts';
+import type { Open } from './open-message.ts';
 
+/** Events that are read from the journal at once. */
 const few = 64;
+
+/** Wakes the followers of a message. They read new events themselves, so a slow one costs nothing. */
+export class Hub {
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  changed(message: string): void {
+    for (const wake of this.#waiting.get(message) ?? []) wake();
+  }
+
+  follow(message: string, signal: AbortSignal): Follower {
+    let changed = true;
+    let wake: (() => void) | undefined;
+    const tell = (): void => {
+      changed = true;
+      wake?.();
+    };
+    const all = this.#waiting.get(message) ?? new Set();
+    this.#waiting.set(message, all.add(tell));
+    signal.addEventListener('abort', tell, { once: true });
+    return {
+      async next() {
+        if (!changed && !signal.aborted)
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        changed = false;
+      },
+      end: () => {
+        signal.removeEventListener('abort', tell);
+        all.delete(tell);
+        if (all.size === 0) this.#waiting.delete(message);
+      },
+    };
+  }
+}
+
+interface Follower {
+  /** Resolves when something has changed since the last call, or when the signal aborts. */
+  next(): Promise<void>;
+  end(): void;
+}
+
+export interface FollowDeps {
+  journal: Journal;
+  objects: JournalObjects;
+  hub: Hub;
+  opens: ReadonlyMap<string, Open>;
+}
 
 /** Yields the events of a message after `after`, until its end or until now. */
 export async function* follow(
-  talkState: TalkState,
-  objects: JournalObjects,
+  { journal, objects, hub, opens }: FollowDeps,
   message: Message,
   { after = 0, follow: toTheEnd = true, signal }: StreamOptions,
 ): AsyncGenerator<StreamEntry> {
-  const { journal } = talkState.deps;
-  const follower = talkState.hub.follow(message.id, signal);
+  const follower = hub.follow(message.id, signal);
   let seq = after;
   let state: Message['state'] | undefined;
   try {
     for (;;) {
       await follower.next();
       if (signal.aborted) return;
-      const open = talkState.opens.get(message.id);
+      const open = opens.get(message.id);
       const now = open?.message;
       if (now !== undefined && now.state !== state) {
         state = now.state;

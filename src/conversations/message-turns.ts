@@ -2,14 +2,13 @@ import type { Agent, Instance } from '../api/objects.ts';
 import type { Entry, MessageChange } from '../messages/journal.ts';
 import type { Envelope, Message } from '../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';
-import { type AccountFault, accountFault } from './account-faults.ts';
-import { afterInterruption } from './interruption.ts';
+import { type AccountFault, accountFault } from './agent-account.ts';
 import type { Link } from './link.ts';
-import type { Open, Thread } from './open.ts';
+import { bounded, keyOf, type Open, type Thread } from './open-message.ts';
+import type { Rules } from './rules.ts';
 import { accountOf } from './spending.ts';
-import { bounded } from './tail.ts';
-import { keyOf, type TalkState } from './talk-state.ts';
-import { withTold } from './told.ts';
+import type { TalkState } from './talk-state.ts';
+import { withTold } from './thread-sessions.ts';
 
 /** Milliseconds that the end of a turn waits at most for later events of the turn. */
 const mostTrailing = 2_000;
@@ -21,7 +20,7 @@ const busy = { from: 1_000, most: 10_000, bound: 60_000 };
 /** Events that show that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
-export interface TurnsDeps {
+interface TurnsDeps {
   talkState: TalkState;
   agent(key: string): Agent | undefined;
   /** There is a message to deliver, or an instance became free. */
@@ -59,7 +58,7 @@ export class Turns {
   event(link: Link, id: string | undefined, event: TurnEvent): void {
     const open = this.current(link, id);
     if (open === undefined) return;
-    const entries: Entry[] = this.#talkState.event(open, event);
+    const entries: Entry[] = this.#talkState.events.add(open, event);
     if (!open.message.produced && effects.has(event.type)) {
       Object.assign(open.message, { produced: true, written: true });
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true, written: true } });
@@ -93,7 +92,7 @@ export class Turns {
       .some(({ record }) => record.working?.message === message);
     if (link.protocol.capabilities.trailing > 0 && effects.has(event.type) && !isWorking)
       link.speaksLate = true;
-    if (open === undefined) return link.push(this.#talkState.late(link.target, whose, event));
+    if (open === undefined) return link.push(this.#talkState.events.late(link.target, whose, event));
     this.event(link, message, event);
     if (open.ending !== undefined) this.#end(open, open.ending.result, link);
   }
@@ -277,7 +276,7 @@ export class Turns {
     if (thread.current === open) box.end(open);
     else box.remove(open);
     opens.delete(message.id);
-    this.#talkState.ended(open);
+    this.#talkState.events.ended(open);
     thread.record = { ...conversation, activeAt: now };
     const { single, state } = thread.record;
     if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
@@ -467,5 +466,36 @@ function shortfall(
       const isEmpty = answer.trim() === '' && (!acted || message.kind === 'Route');
       return isEmpty ? { reason: 'EmptyAnswer', error: 'The agent ended its turn without an answer.' } : {};
     }
+  }
+}
+
+/** The message either waits again with this number of attempts, or has failed. */
+type Next =
+  | { attempts: number; interrupted: string | undefined }
+  | { state: 'Failed'; reason: 'MaxAttempts' | 'Interrupted'; error: string };
+
+/**
+ * Returns what happens to a message whose turn was interrupted. If it has had no effect, it is sent again. `stopping`:
+ * we stopped the instance, so the message is not to blame.
+ */
+export function afterInterruption(
+  { id, attempts, produced, interrupted }: Pick<Message, 'id' | 'attempts' | 'produced' | 'interrupted'>,
+  { maxAttempts, onInterrupted }: Pick<Rules, 'maxAttempts' | 'onInterrupted'>,
+  { why, stopping }: { why: string; stopping: boolean },
+): Next {
+  const counted = stopping ? Math.max(0, attempts - 1) : attempts;
+  if (counted >= maxAttempts) {
+    const error = `It was delivered ${attempts} times, and each time the turn was interrupted: ${why}. Send it again with agentctl messages retry ${id}.`;
+    return { state: 'Failed', reason: 'MaxAttempts', error };
+  }
+  // An earlier attempt may have had effects.
+  if (!produced) return { attempts: counted, interrupted };
+  switch (onInterrupted) {
+    case 'Fail':
+      return { state: 'Failed', reason: 'Interrupted', error: `The turn was interrupted: ${why}.` };
+    case 'Retry':
+      return { attempts: counted, interrupted: undefined };
+    case 'Resume':
+      return { attempts: counted, interrupted: why };
   }
 }

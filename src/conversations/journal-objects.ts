@@ -17,6 +17,7 @@ import {
 import type { Gone, Journal, MessageFilter } from '../messages/journal.ts';
 import type { Approval, Conversation, Message, Sender, Spent } from '../messages/message.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
 
 const apiVersion = 'subresources.agentctl.dev/v1';
 const remembered = 20_000;
@@ -30,9 +31,11 @@ export class JournalObjects implements VirtualKinds {
   #revision: number;
   readonly #revisions = new Map<string, number>();
   readonly #listeners = new Set<(kind: VirtualKind, type: VirtualChange, object: VirtualObject) => void>();
+  readonly #log: Log;
 
-  constructor(journal: Journal, clock: Clock) {
+  constructor(journal: Journal, clock: Clock, log: Log) {
     this.#journal = journal;
+    this.#log = log;
     // Also grows across restarts, unless there is more than one change per microsecond.
     this.#base = clock.now() * 1_000;
     this.#revision = this.#base;
@@ -109,7 +112,7 @@ export class JournalObjects implements VirtualKinds {
     if (this.#revisions.size > remembered) this.#forget();
     if (this.#listeners.size === 0) return;
     const object = this.#find(kind, id);
-    if (object !== undefined) for (const listener of this.#listeners) listener(kind, type, object);
+    if (object !== undefined) this.#emit(kind, type, object);
   }
 
   /** The record was removed from the journal. */
@@ -117,11 +120,18 @@ export class JournalObjects implements VirtualKinds {
     this.#revision += 1;
     const key = `${gone.kind}/${gone.record.id}`;
     this.#revisions.set(key, this.#revision);
-    if (this.#listeners.size > 0) {
-      const object = this.#object(gone);
-      for (const listener of this.#listeners) listener(gone.kind, 'DELETED', object);
-    }
+    if (this.#listeners.size > 0) this.#emit(gone.kind, 'DELETED', this.#object(gone));
     this.#revisions.delete(key);
+  }
+
+  /** A listener that throws keeps no change from the others. */
+  #emit(kind: VirtualKind, type: VirtualChange, object: VirtualObject): void {
+    for (const listener of this.#listeners)
+      try {
+        listener(kind, type, object);
+      } catch (error) {
+        this.#log.error({ err: error, kind, name: object.metadata.name }, 'a listener of a change failed');
+      }
   }
 
   message(message: Message): MessageObject {

@@ -1,9 +1,9 @@
-import type { Reported } from '../messages/message.ts';
-import type { Connection } from '../protocols/protocol.ts';
+import { createHash } from 'node:crypto';
+import type { Conversation, Reported } from '../messages/message.ts';
+import type { Connection, ConnectOptions } from '../protocols/protocol.ts';
 import type { Usage } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
-import type { Thread } from './open.ts';
-import { hasBegun } from './told.ts';
+import type { Thread } from './open-message.ts';
 
 interface Opening {
   link: Link;
@@ -68,3 +68,26 @@ export const loadedAgain = (before: Reported | undefined, cost: Usage['cost']): 
   loaded: true,
   ...(cost === undefined ? { costLoaded: true } : { cost, costLoaded: false }),
 });
+
+type Settings = Pick<ConnectOptions, 'systemPrompt'>;
+
+/** Returns the system prompt, unless the session is known to have it. */
+export const prefaceOf = ({ told }: Conversation, { systemPrompt }: Settings): string | undefined =>
+  systemPrompt === undefined || told === undefined || told === digest(systemPrompt)
+    ? undefined
+    : systemPrompt;
+
+/**
+ * Records that the session has the system prompt, after a completed turn. After a failed, cancelled or refused turn, an
+ * agent may have kept nothing.
+ */
+export const withTold = (conversation: Conversation, { systemPrompt }: Settings): Conversation => ({
+  ...conversation,
+  told: digest(systemPrompt ?? ''),
+});
+
+/** Returns whether a turn of the conversation has completed. */
+export const hasBegun = ({ told, session }: Conversation): boolean =>
+  told === undefined ? session !== undefined : told !== '';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 16);
