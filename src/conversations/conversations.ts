@@ -18,6 +18,7 @@ import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
 import { AgentChanges } from './agent-changes.ts';
 import { type Prompt, Prompts } from './agent-prompts.ts';
+import { AgentReports } from './agent-reports.ts';
 import { Deliveries } from './deliveries.ts';
 import { JournalObjects } from './journal-objects.ts';
 import { Links } from './links.ts';
@@ -102,7 +103,7 @@ export class Conversations {
       talkState,
       agent,
       due: (key) => this.#deliveries.soon(key),
-      accountFails: (link, fault) => this.#links.accountFails(link, fault),
+      accountFails: (link, fault) => reports.accountFails(link, fault),
       abandoned: () => this.#timers.wake(clock.now() + idleLook),
       ended: (message) => {
         approvals.withdrawOf(message.id, message.reason);
@@ -140,7 +141,8 @@ export class Conversations {
     );
     const drained = (key: string): void => this.#changes.drained(key);
     const parts = { talkState, turns, deliveries, routes, approvals };
-    this.#links = new Links({ ...deps, ...parts, drained }, loaded.links);
+    const reports = new AgentReports({ ...deps, ...parts, instance });
+    this.#links = new Links({ ...deps, ...parts, reports, drained }, loaded.links);
     this.#changes = new AgentChanges({ ...deps, ...parts, prompts, links: this.#links });
     this.#timers = new Timers(talkState, turns, agent);
     this.#timers.wake(clock.now());
@@ -242,7 +244,7 @@ export class Conversations {
   /** A run has connected to the tools. */
   toolsSeen({ uid, run }: { uid: string; run: number }): void {
     const link = this.#talkState.links.get(uid);
-    if (link?.target.run === run) link.toolsSeen();
+    if (link?.target.run === run) link.facts.toolsSeen();
   }
 
   /** The Agent is gone: a request just before may have created its mailbox again. */

@@ -1,12 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentSpec } from '../api/objects.ts';
 import type { ControlName, ControlView, TalkView } from '../plan/world.ts';
-import type { Control } from '../protocols/protocol.ts';
+import type { Control, Facts } from '../protocols/protocol.ts';
+import type { Account } from './agent-account.ts';
 import type { Link } from './link.ts';
+
+/** What is known of a run. */
+interface KnownRun extends Pick<Link, 'protocol' | 'tools' | 'settings'> {
+  facts: Facts | undefined;
+  account: Account;
+}
 
 /** Returns whether the agent applies what the spec asks for. Covers only what the spec uses. */
 export function controlsOf(
-  { facts, protocol, tools, account, settings }: Link,
+  { facts, protocol, tools, account, settings }: KnownRun,
   spec: AgentSpec,
   permissions: ControlView | undefined,
 ): TalkView['controls'] {

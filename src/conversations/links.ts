@@ -1,9 +1,5 @@
-import { cut } from '../api/cut.ts';
 import type { Agent, AgentSpec, Instance } from '../api/objects.ts';
 import { keyText } from '../api/objects.ts';
-import { formatTime } from '../api/time.ts';
-import type { Fleet } from '../client/fleet.ts';
-import type { Recorder } from '../client/recorder.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Conversation, Link as LinkRecord } from '../messages/message.ts';
 import type { Plan } from '../plan/action.ts';
@@ -11,17 +7,15 @@ import type { Gate, Instant, Observed, TalkView, World } from '../plan/world.ts'
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Turn } from '../protocols/protocol.ts';
-import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
-import type { AccountFault } from './agent-account.ts';
-import { accountOf, type Hold, holdOf, quotaGate } from './agent-account.ts';
+import { accountOf, quotaGate } from './agent-account.ts';
+import type { AgentReports } from './agent-reports.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
-import { Link, type LinkTarget } from './link.ts';
+import { Link } from './link.ts';
 import { controlsOf } from './link-controls.ts';
-import { manage } from './manage.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
-import type { Asking, Caches, Tools } from './ports.ts';
+import type { Caches, LinkTarget, Tools } from './ports.ts';
 import type { Routes } from './routes.ts';
 import { protocolOf } from './rules.ts';
 import type { TalkState } from './talk-state.ts';
@@ -32,13 +26,12 @@ export interface LinksDeps {
   deliveries: Deliveries;
   routes: Routes;
   approvals: Approvals;
+  reports: AgentReports;
   cache: Caches;
-  recorder: Recorder;
   clock: Clock;
   log: Log;
   version: string;
   driver(runtime: string): Driver | undefined;
-  fleet(from: Agent, instance: Asking): Fleet;
   tools: Tools;
   enqueue(key: string, at?: Instant): void;
   /** A run of the Agent has ended and its output was read to the end. */
@@ -120,7 +113,7 @@ export class Links {
         state: draining ? 'Draining' : link.state,
         since: link.since,
         message: link.message,
-        controls: controlsOf(link, agent.spec, this.#deps.approvals.control(uid)),
+        controls: controlsOf(knownOf(link), agent.spec, this.#deps.approvals.control(uid)),
         ...(link.failure === undefined ? {} : { failure: link.failure }),
       };
     }
@@ -177,28 +170,7 @@ export class Links {
       },
       turns,
       givenUp,
-      host: {
-        event: (id, event) => this.#event(link, id, event),
-        after: (whose, event) => this.#deps.turns.after(link, whose, event),
-        released: (id) => this.#deps.turns.released(link, id),
-        acknowledged: (id) => this.#deps.turns.acknowledged(link, id),
-        ended: (id, result) => this.#deps.turns.ended(link, id, result),
-        permission: (id, permission) => {
-          link.charge();
-          this.#deps.approvals.asked(link, this.#deps.turns.current(link, id), permission);
-        },
-        used: (id, use) => this.#used(link, id, use),
-        route: ({ message, ...request }) => {
-          link.charge();
-          this.#deps.routes.asked(link, this.#deps.turns.current(link, message), request);
-        },
-        manage: (request) => {
-          link.charge();
-          void this.#manage(link, request);
-        },
-        usage: (id, usage) => this.#deps.turns.usage(link, id, usage),
-        quota: (report) => this.#quota(link, report),
-      },
+      host: this.#deps.reports.hostOf(() => link),
       changed: () => this.#linkChanged(link),
       drained: () => this.#drained(link),
     });
@@ -209,68 +181,14 @@ export class Links {
     this.#talkState.links.set(uid, link);
   }
 
-  #event(link: Link, id: string | undefined, event: TurnEvent): void {
-    this.#deps.turns.event(link, id, event);
-    if (event.type !== 'background') return;
-    // Background events of a question's turn are also shown to those who follow the message it belongs to.
-    const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
-    if (parent !== undefined)
-      link.push(this.#talkState.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
-  }
-
-  #used(link: Link, id: string | undefined, use: ToolUse): void {
-    const open = this.#deps.turns.current(link, id);
-    if (this.#deps.approvals.used(link, open, use)) return;
-    const accepts =
-      this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
-    if (!accepts && open !== undefined)
-      this.#deps.turns.cancel(open, {
-        reason: 'PermissionsNotEnforced',
-        message: 'The agent used a tool without asking for permission.',
-      });
-  }
-
-  async #manage(
-    link: Link,
-    request: { requestId: string; action: string; params: Record<string, unknown> },
-  ): Promise<void> {
-    const agent = this.#deps.cache.agents.get(keyOf(link.target));
-    const { requestId, action, params } = request;
-    try {
-      if (agent === undefined) return;
-      const { instance: name, uid, runtime } = link.target;
-      const response = await manage(this.#deps.fleet(agent, { name, uid, runtime }), action, params);
-      await link.connection?.managed(requestId, { response });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended, so nobody waits
-    }
-  }
-
-  #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
-    const agent = this.#deps.cache.agents.get(keyOf(link.target));
-    const hold =
-      agent === undefined || until === undefined ? undefined : holdOf(agent, until, this.#deps.clock.now());
-    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until }, hold);
-  }
-
   /** Returns the gate that holds an Agent whose instances have reported until when their quota is used up. */
   quotaGate(agent: Agent): Gate | undefined {
     const instances = this.#deps.cache.instances.byIndex('agent', agent.metadata.uid);
     const accounts = instances.map(
       ({ metadata: { uid } }) =>
-        this.#talkState.links.get(uid)?.account ?? accountOf(this.#records.get(uid)?.facts),
+        this.#talkState.links.get(uid)?.facts.account ?? accountOf(this.#records.get(uid)?.facts),
     );
     return quotaGate(agent, accounts, this.#deps.clock.now());
-  }
-
-  /** Reports a fault of an agent's account as a condition and as an Event. */
-  accountFails(link: Link, { condition, reason, message, until }: AccountFault, hold?: Hold): void {
-    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
-    link.accountFails(condition, reason, text, hold);
-    const about = this.#talkState.deps.instance(link.target.uid);
-    if (about !== undefined)
-      this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });
   }
 
   #linkChanged(link: Link): void {
@@ -314,6 +232,14 @@ export class Links {
     this.#deps.routes.gone(uid);
   }
 }
+
+const knownOf = ({ facts, protocol, tools, settings }: Link) => ({
+  facts: facts.value,
+  account: facts.account,
+  protocol,
+  tools,
+  settings,
+});
 
 /** Returns a turn that was given up, in the form its connection knows. */
 const givenUpOf = ({ id, session = '', working }: Conversation): Turn => ({

@@ -154,8 +154,8 @@ export class Turns {
     open.ending = undefined;
     const { stopReason } = result;
     this.#noteContext(open, stopReason);
-    link?.toolsDue();
-    link?.accountWorks();
+    link?.facts.toolsDue();
+    link?.facts.accountWorks();
     if (link?.speaksLate === true) this.#settle(open.thread);
     const answer = bounded(result.answer) ?? open.text.toString() + (open.half === '' ? '' : '\ufffd');
     const end = { answer, stopReason, ...shortfall(open, stopReason, answer) };

@@ -25,3 +25,17 @@ export interface Tools {
   offer(run: { uid: string; run: number }, agent: Agent, driver: Driver): Promise<ToolsOffer>;
   close(): Promise<void>;
 }
+
+/** The run that a link belongs to. */
+export interface LinkTarget {
+  namespace: string;
+  agent: string;
+  instance: string;
+  uid: string;
+  ordinal: number;
+  run: number;
+  startId: string;
+  ref: string;
+  /** Name of the Runtime. */
+  runtime: string;
+}

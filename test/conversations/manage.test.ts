@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Fleet } from '../../src/client/fleet.ts';
-import { manage } from '../../src/conversations/manage.ts';
+import { manage } from '../../src/conversations/agent-reports.ts';
 
 const fleet = () => ({
   list: vi.fn().mockResolvedValue([

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { Link } from '../../src/conversations/link.ts';
 import { controlsOf } from '../../src/conversations/link-controls.ts';
 import { acp } from '../../src/protocols/acp.ts';
 import type { Control, Facts } from '../../src/protocols/protocol.ts';
@@ -7,19 +6,21 @@ import { specOf } from '../plan/worlds.ts';
 
 const taken: Control = { status: 'True', reason: 'Taken', message: 'The agent took it.' };
 
-/** A run that was told `settings`, and what its agent was found to take. */
-const run = (settings: Link['settings'], controls: Partial<Facts['controls']> = {}): Link =>
-  ({
-    protocol: acp,
-    settings,
-    tools: undefined,
-    facts: {
-      canResume: true,
-      controls: { model: taken, systemPrompt: taken, mcp: taken, mode: taken, options: taken, ...controls },
-    },
-  }) as Pick<Link, 'protocol' | 'settings' | 'tools' | 'facts'> as Link; // nothing else of it is looked at
+type KnownRun = Parameters<typeof controlsOf>[0];
 
-const told = (link: Link, spec: object): Record<string, string> =>
+/** A run that was told `settings`, and what its agent was found to take. */
+const run = (settings: KnownRun['settings'], controls: Partial<Facts['controls']> = {}): KnownRun => ({
+  protocol: acp,
+  settings,
+  tools: undefined,
+  account: {},
+  facts: {
+    canResume: true,
+    controls: { model: taken, systemPrompt: taken, mcp: taken, mode: taken, options: taken, ...controls },
+  },
+});
+
+const told = (link: KnownRun, spec: object): Record<string, string> =>
   Object.fromEntries(
     Object.entries(controlsOf(link, { ...specOf(), protocol: 'acp', ...spec }, undefined)).map(
       ([name, control]) => [name, control.reason],

@@ -1,0 +1,154 @@
+import { cut } from '../api/cut.ts';
+import { ApiError } from '../api/errors.ts';
+import type { Agent, Instance } from '../api/objects.ts';
+import { formatTime } from '../api/time.ts';
+import type { Fleet } from '../client/fleet.ts';
+import type { Recorder } from '../client/recorder.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
+import { type AccountFault, type Hold, holdOf } from './agent-account.ts';
+import type { Link, LinkDeps } from './link.ts';
+import type { Turns } from './message-turns.ts';
+import { keyOf } from './open-message.ts';
+import type { Approvals } from './pending-approvals.ts';
+import type { Asking, Caches } from './ports.ts';
+import type { Routes } from './routes.ts';
+import type { TalkState } from './talk-state.ts';
+
+export interface AgentReportsDeps {
+  talkState: TalkState;
+  turns: Turns;
+  routes: Routes;
+  approvals: Approvals;
+  cache: Caches;
+  recorder: Recorder;
+  clock: Clock;
+  instance(uid: string): Instance | undefined;
+  fleet(from: Agent, instance: Asking): Fleet;
+}
+
+/** Passes what agents report and request to the parts that handle it. */
+export class AgentReports {
+  readonly #deps: AgentReportsDeps;
+  readonly #talkState: TalkState;
+
+  constructor(deps: AgentReportsDeps) {
+    this.#deps = deps;
+    this.#talkState = deps.talkState;
+  }
+
+  /** Returns the Host of a link that is being made. */
+  hostOf(link: () => Link): LinkDeps['host'] {
+    return {
+      event: (id, event) => this.#event(link(), id, event),
+      after: (whose, event) => this.#deps.turns.after(link(), whose, event),
+      released: (id) => this.#deps.turns.released(link(), id),
+      acknowledged: (id) => this.#deps.turns.acknowledged(link(), id),
+      ended: (id, result) => this.#deps.turns.ended(link(), id, result),
+      permission: (id, permission) => {
+        link().charge();
+        this.#deps.approvals.asked(link(), this.#deps.turns.current(link(), id), permission);
+      },
+      used: (id, use) => this.#used(link(), id, use),
+      route: ({ message, ...request }) => {
+        link().charge();
+        this.#deps.routes.asked(link(), this.#deps.turns.current(link(), message), request);
+      },
+      manage: (request) => {
+        link().charge();
+        void this.#manage(link(), request);
+      },
+      usage: (id, usage) => this.#deps.turns.usage(link(), id, usage),
+      quota: (report) => this.#quota(link(), report),
+    };
+  }
+
+  #event(link: Link, id: string | undefined, event: TurnEvent): void {
+    this.#deps.turns.event(link, id, event);
+    if (event.type !== 'background') return;
+    // Background events of a question's turn are also shown to those who follow the message it belongs to.
+    const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
+    if (parent !== undefined)
+      link.push(this.#talkState.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
+  }
+
+  #used(link: Link, id: string | undefined, use: ToolUse): void {
+    const open = this.#deps.turns.current(link, id);
+    if (this.#deps.approvals.used(link, open, use)) return;
+    const accepts =
+      this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+    if (!accepts && open !== undefined)
+      this.#deps.turns.cancel(open, {
+        reason: 'PermissionsNotEnforced',
+        message: 'The agent used a tool without asking for permission.',
+      });
+  }
+
+  async #manage(
+    link: Link,
+    request: { requestId: string; action: string; params: Record<string, unknown> },
+  ): Promise<void> {
+    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const { requestId, action, params } = request;
+    try {
+      if (agent === undefined) return;
+      const { instance: name, uid, runtime } = link.target;
+      const response = await manage(this.#deps.fleet(agent, { name, uid, runtime }), action, params);
+      await link.connection?.managed(requestId, { response });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      await link.connection?.managed(requestId, { error: text }).catch(() => {}); // the run has ended, so nobody waits
+    }
+  }
+
+  #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
+    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const hold =
+      agent === undefined || until === undefined ? undefined : holdOf(agent, until, this.#deps.clock.now());
+    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until }, hold);
+  }
+
+  /** Reports a fault of an agent's account as a condition and as an Event. */
+  accountFails(link: Link, { condition, reason, message, until }: AccountFault, hold?: Hold): void {
+    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
+    link.facts.accountFails(condition, reason, text, hold);
+    const about = this.#deps.instance(link.target.uid);
+    if (about !== undefined)
+      this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });
+  }
+}
+
+/** Runs a `mgmt_request` of the line protocol: spawn (name, content), stop, start, remove (targetId), list. */
+export async function manage(
+  fleet: Fleet,
+  action: string,
+  params: Record<string, unknown>,
+): Promise<unknown> {
+  const text = (name: string): string => {
+    const value = params[name];
+    if (typeof value === 'string' && value !== '') return value;
+    throw new ApiError('BadRequest', `mgmt_request ${action}: ${name} must be a text`);
+  };
+  switch (action) {
+    case 'list':
+      return (await fleet.list()).map(({ name, phase, model, identity }) => ({
+        id: name,
+        state: phase,
+        model,
+        identity,
+      }));
+    case 'spawn':
+      return fleet.apply(text('content'));
+    case 'start':
+      return fleet.start(text('targetId')).then(() => ({ ok: true }));
+    case 'stop':
+      return fleet.stop(text('targetId')).then(() => ({ ok: true }));
+    case 'remove':
+      return fleet.remove(text('targetId')).then(() => ({ ok: true }));
+    default:
+      throw new ApiError(
+        'BadRequest',
+        `mgmt_request: there is no action ${JSON.stringify(action)}: spawn, stop, start, remove, list`,
+      );
+  }
+}
