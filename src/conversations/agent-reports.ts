@@ -7,6 +7,7 @@ import type { Recorder } from '../client/recorder.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
 import { type AccountFault, type Hold, holdOf } from './agent-account.ts';
+import type { Enforcement } from './enforcement.ts';
 import type { Link, LinkDeps } from './link.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
@@ -20,6 +21,7 @@ export interface AgentReportsDeps {
   turns: Turns;
   routes: Routes;
   approvals: Approvals;
+  enforcement: Enforcement;
   cache: Caches;
   recorder: Recorder;
   clock: Clock;
@@ -74,7 +76,7 @@ export class AgentReports {
 
   #used(link: Link, id: string | undefined, use: ToolUse): void {
     const open = this.#deps.turns.current(link, id);
-    if (this.#deps.approvals.used(link, open, use)) return;
+    if (this.#deps.enforcement.used(link, open, use)) return;
     const accepts =
       this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
     if (!accepts && open !== undefined)

@@ -20,6 +20,7 @@ import { AgentChanges } from './agent-changes.ts';
 import { type Prompt, Prompts } from './agent-prompts.ts';
 import { AgentReports } from './agent-reports.ts';
 import { Deliveries } from './deliveries.ts';
+import { Enforcement } from './enforcement.ts';
 import { JournalObjects } from './journal-objects.ts';
 import { Links } from './links.ts';
 import type { Marks } from './marks.ts';
@@ -127,6 +128,11 @@ export class Conversations {
     const prompts = new Prompts(talkState, intake);
     const agents = (): readonly Agent[] => cache.agents.list();
     const routes = new Routes({ talkState, intake, agent, agents }, loaded.unanswered);
+    const enforcement = new Enforcement({
+      journal,
+      spec: (key) => agent(key)?.spec,
+      changed: (link) => enqueue(keyOf(link.target)),
+    });
     const approvals = new Approvals(
       {
         talkState,
@@ -135,12 +141,12 @@ export class Conversations {
           const about = instance(link.target.uid);
           if (about !== undefined) recorder.recordEvent(about, newEvent);
         },
-        controlsChanged: (link) => enqueue(keyOf(link.target)),
+        enforcement,
       },
       loaded.approvals,
     );
     const drained = (key: string): void => this.#changes.drained(key);
-    const parts = { talkState, turns, deliveries, routes, approvals };
+    const parts = { talkState, turns, deliveries, routes, approvals, enforcement };
     const reports = new AgentReports({ ...deps, ...parts, instance });
     this.#links = new Links({ ...deps, ...parts, reports, drained }, loaded.links);
     this.#changes = new AgentChanges({ ...deps, ...parts, prompts, links: this.#links });

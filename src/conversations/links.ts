@@ -10,6 +10,7 @@ import type { Turn } from '../protocols/protocol.ts';
 import { accountOf, quotaGate } from './agent-account.ts';
 import type { AgentReports } from './agent-reports.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
+import type { Enforcement } from './enforcement.ts';
 import { Link } from './link.ts';
 import { controlsOf } from './link-controls.ts';
 import type { Turns } from './message-turns.ts';
@@ -26,6 +27,7 @@ export interface LinksDeps {
   deliveries: Deliveries;
   routes: Routes;
   approvals: Approvals;
+  enforcement: Enforcement;
   reports: AgentReports;
   cache: Caches;
   clock: Clock;
@@ -113,7 +115,7 @@ export class Links {
         state: draining ? 'Draining' : link.state,
         since: link.since,
         message: link.message,
-        controls: controlsOf(knownOf(link), agent.spec, this.#deps.approvals.control(uid)),
+        controls: controlsOf(knownOf(link), agent.spec, this.#deps.enforcement.control(uid)),
         ...(link.failure === undefined ? {} : { failure: link.failure }),
       };
     }
@@ -176,7 +178,7 @@ export class Links {
     });
     this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run !== run);
     // The controls of an earlier run say nothing about this one.
-    if (record?.run !== run) this.#deps.approvals.forget(uid);
+    if (record?.run !== run) this.#deps.enforcement.forget(uid);
     this.#records.delete(uid);
     this.#talkState.links.set(uid, link);
   }
@@ -219,7 +221,7 @@ export class Links {
     this.#talkState.links.delete(uid);
     this.#talkState.drained.delete(uid);
     this.#records.delete(uid);
-    this.#deps.approvals.forget(uid);
+    this.#deps.enforcement.forget(uid);
     this.#deps.approvals.withdraw((approval) => approval.uid === uid);
     if (link !== undefined) {
       if (link.state !== 'Drained') {

@@ -6,13 +6,13 @@ import type { AgentSpec } from '../api/objects.ts';
 import type { NewEvent } from '../client/recorder.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Approval } from '../messages/message.ts';
-import type { ControlView } from '../plan/world.ts';
 import { requestText } from '../protocols/request-text.ts';
-import { optionFor, type Permission, type PermissionOption, type ToolUse } from '../protocols/turn-events.ts';
+import { optionFor, type Permission, type PermissionOption } from '../protocols/turn-events.ts';
+import type { Enforcement } from './enforcement.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open-message.ts';
 import { keyOf } from './open-message.ts';
-import { actionFor, approvalTimeout, usedWithoutAsking } from './rules.ts';
+import { actionFor, approvalTimeout } from './rules.ts';
 import type { TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;
@@ -26,8 +26,7 @@ export interface ApprovalsDeps {
   talkState: TalkState;
   spec(key: string): AgentSpec | undefined;
   record(link: Link, newEvent: NewEvent): void;
-  /** The controls of an instance changed, so the planner should look again. */
-  controlsChanged(link: Link): void;
+  enforcement: Enforcement;
 }
 
 /** Requests of agents to use a tool: decided by the spec, or by people. */
@@ -36,25 +35,13 @@ export class Approvals {
   readonly #deps: ApprovalsDeps;
   /** Pending approvals, with a function that stops their timer. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
-  readonly #controls = new Map<string, ControlView>();
   /** Number of pending approvals of each Instance, by its uid. */
   readonly #counts = new Map<string, number>();
-  /** Approvals that the run requested on an earlier connection, and that no tool call has used since. */
-  readonly #earlier = new WeakMap<Link, Approval[]>();
 
   constructor(deps: ApprovalsDeps, loaded: readonly Approval[]) {
     this.#deps = deps;
     this.#talkState = deps.talkState;
     for (const approval of loaded) this.#wait(approval);
-  }
-
-  /** Returns whether the agent respects the permissions, as far as its tool calls have shown. */
-  control(uid: string): ControlView | undefined {
-    return this.#controls.get(uid);
-  }
-
-  forget(uid: string): void {
-    this.#controls.delete(uid);
   }
 
   asked(link: Link, open: Open | undefined, permission: Permission): void {
@@ -63,7 +50,7 @@ export class Approvals {
       this.#answer(link, permission.id, 'Cancelled');
       return;
     }
-    this.#asks(link);
+    this.#deps.enforcement.asks(link);
     const { toolKind: kind, guessed } = permission;
     const action = actionFor(spec, { kind, guessed });
     if (action === 'Ask') {
@@ -77,46 +64,13 @@ export class Approvals {
 
   /** After a restart of the controller: sends decisions that the agent may not have received. */
   reconnected(link: Link): void {
-    const earlier = this.#approvalsOf(link).filter(({ run }) => run === link.target.run);
-    this.#earlier.set(link, earlier);
-    for (const approval of earlier)
+    for (const approval of this.#deps.enforcement.reconnected(link))
       if (
         approval.state !== 'Pending' &&
         approval.told !== true &&
         (approval.message === undefined || this.#talkState.opens.has(approval.message))
       )
         this.#tell(link, approval);
-  }
-
-  /**
-   * Checks a tool call: a tool that the spec puts to people or denies must have been asked about. Returns false if the
-   * agent used it without asking.
-   */
-  used(link: Link, open: Open | undefined, use: ToolUse): boolean {
-    const spec = this.#deps.spec(keyOf(link.target));
-    if (spec?.permissions === undefined) return true;
-    const action = actionFor(spec, use);
-    const verdict = usedWithoutAsking(use, action);
-    const isAsked = !use.asked && action !== 'Allow' && this.#askedBefore(link, open, use);
-    if (isAsked || (verdict !== 'No' && this.#allowedAlways(link, use))) {
-      this.#asks(link);
-      return true;
-    }
-    if (verdict === 'No') return true;
-    const what = `a tool of the kind ${short(use.kind)}`;
-    const call = short(askedText({ title: use.title, request: requestText(use.input) }));
-    if (verdict === 'Unclear') {
-      if (this.#controls.has(link.target.uid)) return true;
-      const message = `It used ${what} without asking, which failed, maybe before it would have asked (${call}).`;
-      this.#control(link, { status: 'Unknown', reason: 'ToolFailedWithoutAsking', message });
-      return true;
-    }
-    this.#control(link, {
-      status: 'False',
-      reason: 'ToolUsedWithoutAsking',
-      message: `It used ${what} without asking (${call}), though the spec says ${action}.`,
-    });
-    return false;
   }
 
   /**
@@ -319,53 +273,6 @@ export class Approvals {
   #idOf({ target }: Link, permission: Permission): string {
     const hash = createHash('sha256').update(`${target.uid}/${target.run}/${permission.id}`).digest('hex');
     return `p-${hash.slice(0, 10)}`;
-  }
-
-  /**
-   * Returns whether the run requested this permission before the controller was restarted. Some agents use different
-   * ids for requests and calls: then any unused request of the turn counts.
-   */
-  #askedBefore(link: Link, open: Open | undefined, { toolCallId }: ToolUse): boolean {
-    const earlier = this.#earlier.get(link) ?? [];
-    const ofTurn = earlier.filter(({ message }) => message === open?.message.id);
-    const found = ofTurn.find(({ toolCall }) => toolCall === toolCallId) ?? ofTurn[0];
-    if (found === undefined) return false;
-    earlier.splice(earlier.indexOf(found), 1);
-    return true;
-  }
-
-  /**
-   * Returns whether somebody chose an option after which the agent stops asking for similar calls, or let it change its
-   * mode.
-   */
-  #allowedAlways(link: Link, { kind }: ToolUse): boolean {
-    return this.#approvalsOf(link).some(
-      ({ state, toolKind, option, options = [] }) =>
-        state === 'Approved' &&
-        (toolKind === kind || toolKind === 'switch_mode') &&
-        options.some((one) => one.id === option && one.kind === 'allow_always'),
-    );
-  }
-
-  #approvalsOf({ target }: Link): Approval[] {
-    const { namespace, agent, uid } = target;
-    return this.#talkState.deps.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
-  }
-
-  #asks(link: Link): void {
-    if (this.#controls.get(link.target.uid)?.status === 'False') return;
-    this.#control(link, {
-      status: 'True',
-      reason: 'Asks',
-      message: 'The agent asks for permission before it uses a tool.',
-    });
-  }
-
-  #control(link: Link, control: ControlView): void {
-    const { uid } = link.target;
-    if (this.#controls.get(uid)?.status === control.status) return;
-    this.#controls.set(uid, control);
-    this.#deps.controlsChanged(link);
   }
 }
 
