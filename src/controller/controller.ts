@@ -18,7 +18,7 @@ import { countPhases, managerMeter } from './controller-meters.ts';
 import { Flights } from './flights.ts';
 import { Images } from './image-updates.ts';
 import { Inputs } from './inputs.ts';
-import { type Keys, type LeaderElection, Manager } from './manager.ts';
+import { alwaysLeader, type Keys, type LeaderElection, Manager } from './manager.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observer.ts';
 import { OrphanReconciler } from './orphan-reconciler.ts';
@@ -77,12 +77,15 @@ export class Controller {
   readonly #abort = new AbortController();
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #leader: LeaderElection;
+  #stopped: Promise<void> | undefined;
 
   /** Each part uses only parts above it. */
   constructor(options: ControllerOptions) {
     const { clock, ids, log, meters = noMeters, parsers, resources } = options;
     this.#log = log;
     this.#clock = clock;
+    this.#leader = options.leader ?? alwaysLeader;
     this.#manager = new Manager({ ...options, workers, meter: managerMeter(meters) });
     meters.queueDepth.read(() =>
       Array.from(this.#manager.depths(), ([reconciler, depth]) => [{ reconciler }, depth]),
@@ -176,10 +179,15 @@ export class Controller {
     this.#prober = prober;
   }
 
-  /** Resolves when the caches are synced and the workers run. */
+  /**
+   * Resolves when the caches are synced, this process leads and the workers run, or when it is stopped before. It writes
+   * nothing until it leads, and stops when it leads no more.
+   */
   async start(): Promise<void> {
     for (const informer of this.cache.all()) informer.start(this.#abort.signal);
     await Promise.all(this.cache.all().map(({ synced }) => synced));
+    if (!(await this.#leader.elected(this.#abort.signal))) return;
+    this.#leader.lost?.addEventListener('abort', () => this.#resign(), { once: true });
     this.conversations.start();
     const tidied = this.syncs.tidy();
     this.#manager.start();
@@ -191,7 +199,12 @@ export class Controller {
    * Stops the controller, but no agent. Waits for actions in progress, with a time limit. Each action was recorded
    * before it began, so the next controller finds out what came of it.
    */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.syncs.stop();
     const settled = this.#manager
       .stop()
@@ -208,6 +221,11 @@ export class Controller {
     this.#abort.abort();
     await endsWithin(this.#clock, probesBound, probed);
     await this.runtimes.stop();
+  }
+
+  #resign(): void {
+    this.#log.warn({}, 'another controller leads now; this one stops');
+    this.stop().catch((error: unknown) => this.#log.error({ err: error }, 'the controller did not stop'));
   }
 
   /** Stops every instance and starts none again while this controller runs. */

@@ -60,11 +60,16 @@ export class RetryAfter extends AgentctlError<'RetryAfter'> {
 
 /** Says which of several controllers of one API acts. */
 export interface LeaderElection {
-  /** Resolves to true if this process is the leader, or as soon as it is; to false if the signal aborts before. */
+  /**
+   * Resolves to true if this process is the leader, or as soon as it is; to false if the signal aborts before, or if it
+   * was the leader and is no more.
+   */
   elected(signal: AbortSignal): Promise<boolean>;
+  /** Aborted when this process is the leader no more. It is never elected again. Absent: it leads for good. */
+  readonly lost?: AbortSignal;
 }
 
-const alwaysLeader: LeaderElection = { elected: () => Promise.resolve(true) };
+export const alwaysLeader: LeaderElection = { elected: () => Promise.resolve(true) };
 
 export type ReconcileResult = 'Succeeded' | 'Requeued' | 'Failed' | 'Terminal';
 

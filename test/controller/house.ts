@@ -7,6 +7,7 @@ import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/ob
 import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
+import type { LeaderElection } from '../../src/controller/manager.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
@@ -42,6 +43,8 @@ export interface HouseOptions {
   parser?: Parser;
   diskFull?: () => boolean;
   gates?: (agent: Agent) => readonly Gate[];
+  /** The house is open before it is elected. */
+  leader?: LeaderElection;
 }
 
 export class House implements AsyncDisposable {
@@ -78,7 +81,8 @@ export class House implements AsyncDisposable {
       metadata: { name: 'engine' },
       spec: { driver: 'docker', default: true, endpoint: 'unix:///fake', ...options.runtime },
     });
-    await house.controller.start();
+    const started = house.controller.start();
+    if (options.leader === undefined) await started;
     return house;
   }
 
@@ -117,6 +121,7 @@ export class House implements AsyncDisposable {
       log: this.#options.log ?? log,
       diskFull: this.#options.diskFull,
       gates: this.#options.gates,
+      leader: this.#options.leader,
     });
     controller.recorder.onEvent((_, { reason }) => this.happened.push(reason));
     return controller;
