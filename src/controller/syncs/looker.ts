@@ -15,7 +15,7 @@ import type { Keys } from '../manager.ts';
 import { type AssessDeps, assess } from './assess.ts';
 import { boundsOf } from './bounds.ts';
 import type { Live } from './live-state.ts';
-import { keep, NotYet, Overtaken, type PassDeps, pass } from './pass.ts';
+import { keep, Overtaken, type PassDeps, pass } from './pass.ts';
 import { diffOf } from './pending-diff.ts';
 import { type Kept, MissingSecret, type Outcome, type Sources, type SyncRecord } from './record.ts';
 import type { Siblings } from './siblings.ts';
@@ -88,7 +88,6 @@ export class Looker {
           found = await source.look(signal);
           return await pass(sync, found, source, deps);
         } catch (error) {
-          if (error instanceof NotYet) return 'NotYet';
           if (!(error instanceof SourceError) || this.#deps.signal.aborted) throw error;
           if (error.code === 'Unsettled' && record.restless < 6) return 'Unsettled';
           return failed(error, keep(sync, source, deps));

@@ -33,13 +33,16 @@ export interface PassDeps {
 /** The Sync was suspended, deleted or changed while its source was read. Nothing is written for its old spec. */
 export class Overtaken extends Error {}
 
-/** Nothing was done yet. The caller retries soon. */
-export class NotYet extends Error {}
-
-const notYet = (): NotYet => new NotYet('other Syncs are checked first');
-
-/** From what stands in the source to what runs. `found`: what a look has just found. Throws SourceError, ApiError, Overtaken, NotYet. */
-export async function pass(sync: Sync, found: Found, source: Source, deps: PassDeps): Promise<Outcome> {
+/**
+ * From what stands in the source to what runs. `found`: what a look has just found. NotYet: nothing was done, because
+ * other Syncs are checked first. Throws SourceError, ApiError, Overtaken.
+ */
+export async function pass(
+  sync: Sync,
+  found: Found,
+  source: Source,
+  deps: PassDeps,
+): Promise<Outcome | 'NotYet'> {
   if (!deps.assess.takesOver && isSettled(sync, found) && nothingDiffers(sync, deps))
     return { type: 'Kept', kept: 'Same', looked: true };
   const manifests = await source.read(found, deps.signal);
@@ -47,13 +50,13 @@ export async function pass(sync: Sync, found: Found, source: Source, deps: PassD
   deps.assessed(assessment);
   const isNew = !isSettled(sync, manifests) || assessment.prunes.length > 0;
   const inConflict = isNew && assessment.conflicts.length > 0;
-  if (assessment.faults.length === 0 && inConflict && !deps.othersLooked(assessment)) throw notYet();
+  if (assessment.faults.length === 0 && inConflict && !deps.othersLooked(assessment)) return 'NotYet';
   if (assessment.faults.length > 0 || inConflict)
     return { type: 'Refused', assessment, kept: await keep(sync, source, deps) };
   if (isNew && assessment.needsApproval)
     return { type: 'ApprovalRequired', assessment, kept: await keep(sync, source, deps) };
   if (isNew) {
-    if (!deps.othersLooked(assessment)) throw notYet();
+    if (!deps.othersLooked(assessment)) return 'NotYet';
     const failures = await applyRevision(sync, assessment, deps);
     return failures.length > 0
       ? { type: 'ApplyFailed', assessment, failures }
