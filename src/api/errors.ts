@@ -70,6 +70,10 @@ export interface Backoff {
   upTo: number;
 }
 
+/** Returns the wait in milliseconds after this many failures in a row. */
+export const backoffDelay = ({ from, upTo }: Backoff, failures: number): number =>
+  Math.min(upTo, from * 2 ** Math.min(Math.max(failures, 1) - 1, 30));
+
 /**
  * Whether what failed may succeed later without a change. Never: it is not tried again until something changes.
  * Backoff: the caller chooses the waits. `at`: not before this instant.

@@ -1,15 +1,10 @@
-import { type Backoff, retryOf } from '../api/errors.ts';
+import { type Backoff, backoffDelay, retryOf } from '../api/errors.ts';
 import type { Cancel, Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
-/**
- * Returns the wait in milliseconds after this many failures in a row. `spread`, from 0 to 1, shortens it by up to a
- * fifth.
- */
-export function retryDelay({ from, upTo }: Backoff, failures: number, spread: number): number {
-  const whole = Math.min(upTo, from * 2 ** Math.min(Math.max(failures, 1) - 1, 30));
-  return Math.round(whole * (1 - spread / 5));
-}
+/** Returns a `backoffDelay`, which `spread`, from 0 to 1, shortens by up to a fifth. */
+export const retryDelay = (backoff: Backoff, failures: number, spread: number): number =>
+  Math.round(backoffDelay(backoff, failures) * (1 - spread / 5));
 
 export interface RetriesDeps extends Backoff {
   clock: Clock;

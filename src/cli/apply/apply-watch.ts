@@ -1,5 +1,6 @@
 import { readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { backoffDelay } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
 import { watchPaths } from '../../sources/folder-watch.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -135,7 +136,7 @@ class Rounds {
     if (text !== this.#told && !this.#cli.interrupted) this.#cli.err(`${this.#time()}${text}\n`);
     this.#told = text;
     this.#failures += 1;
-    return Math.min(longestWait, firstWait * 2 ** (this.#failures - 1));
+    return backoffDelay({ from: firstWait, upTo: longestWait }, this.#failures);
   }
 
   /** One connection for all rounds, opened by the first. After the first success, each line begins with its time. */

@@ -1,4 +1,4 @@
-import { AgentctlError } from '../../api/errors.ts';
+import { AgentctlError, backoffDelay } from '../../api/errors.ts';
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
 import { span } from '../../plan/instant.ts';
 import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
@@ -111,7 +111,7 @@ export const soon = 300;
 
 /** Returns the delay in milliseconds. It grows as long as somebody keeps changing the objects. */
 export const restlessPause = ({ spec }: Sync, { restless }: SyncRecord): number =>
-  Math.min(span(spec.interval, 60_000), soon * 2 ** Math.min(restless, 16));
+  backoffDelay({ from: soon, upTo: span(spec.interval, 60_000) }, Math.min(restless, 16) + 1);
 
 const dataOf = (secret: Secret | undefined): SecretData | undefined =>
   secret === undefined

@@ -1,4 +1,5 @@
 import { syncAnnotations } from '../../api/annotations.ts';
+import { backoffDelay } from '../../api/errors.ts';
 import type { Sync } from '../../api/objects.ts';
 import { fraction } from '../backoff.ts';
 import { span } from '../instant.ts';
@@ -71,6 +72,6 @@ const isApproved = ({ metadata, status }: Sync): boolean =>
 /** Milliseconds from the beginning of one look to that of the next: the interval, or less after a failure. */
 export function pause({ metadata, spec }: Sync, { at = 0, failures }: Looks): number {
   const interval = span(spec.interval, 60_000);
-  const base = failures === 0 ? interval : Math.min(interval, firstRetry * 2 ** (failures - 1));
+  const base = failures === 0 ? interval : backoffDelay({ from: firstRetry, upTo: interval }, failures);
   return Math.round(base * (1 + spec.jitter * fraction(`${metadata.uid}/${at}/${failures}`)));
 }
