@@ -1,5 +1,6 @@
 import { labels } from '../../api/annotations.ts';
 import type { Driver } from '../driver.ts';
+import { createLineSplitter } from '../line-splitter.ts';
 import { until } from './docker-logs.ts';
 import { type Engine, streamOf } from './engine.ts';
 import type { Known } from './known-containers.ts';
@@ -46,11 +47,9 @@ export async function watchEvents(
   const stream = await streamOf(streams, '/events', { filters }, signal);
   // Changes before the stream was opened were not seen.
   onHint(undefined);
-  let rest = '';
+  const splitter = createLineSplitter();
   for await (const chunk of until(stream, signal)) {
-    const lines = (rest + chunk.toString()).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
+    for (const line of splitter.push(chunk)) {
       if (line.trim() === '') continue;
       // The Engine API defines the type of each line.
       const event = JSON.parse(line) as EngineEvent;

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { quote } from '../../api/shell.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
+import { createLineSplitter } from '../line-splitter.ts';
 import { tooManyOpenFiles } from '../open-files.ts';
 import { asDriverError } from './failures.ts';
 import { runVariable, uidVariable } from './proc.ts';
@@ -145,11 +146,9 @@ function openShell(
     if (waiting.size === 0 || state === 'Over') return;
     cancelWatch = clock.after(answerLimitMs, () => lose(`it did not answer for ${answerLimitMs / 1000} s`));
   };
-  let line = '';
-  child.stdout.setEncoding('latin1').on('data', (text: string) => {
-    const lines = (line + text).split('\n');
-    line = lines.pop() ?? '';
-    for (const answer of lines) {
+  const splitter = createLineSplitter();
+  child.stdout.on('data', (bytes: Buffer) => {
+    for (const answer of splitter.push(bytes)) {
       const [id = 0, code] = answer.split(' ').map(Number);
       const request = waiting.get(id);
       waiting.delete(id);

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine } from '../driver.ts';
+import { maxLineBytes } from '../line-splitter.ts';
 import { maxRecordBytes, recordsIn } from './collector/log-record.ts';
 import type { Position } from './collector/reader.ts';
-import { maxLineBytes } from './lines.ts';
 
 /** One segment of one run, to be read from `offset`. */
 export interface Segment extends Position {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
+import { createLineSplitter } from '../line-splitter.ts';
 import { recordsIn, type Stream, timeOf } from './collector/log-record.ts';
 import { type Piece, type Position, SegmentReader } from './collector/reader.ts';
 import { segmentNumbers } from './collector/segments.ts';
 import { isDrained, logFolder, namesIn, runNumbers } from './layout.ts';
-import { createLineSplitter } from './lines.ts';
 import { createTail, findTail, mostBack, type Segment } from './log-tail.ts';
 import { createWake } from './process-wake.ts';
 
