@@ -13,7 +13,7 @@ const envelope = `SELECT ${selected} FROM messages m`;
 const beforeIt = `ordinal < coalesce((SELECT ordinal FROM messages WHERE id = ?),
   (SELECT max(ordinal) + 1 FROM messages WHERE createdAt < ?), 0)`;
 
-/** Runs the queries. Each statement is prepared once. */
+/** The reads of a Journal. Each statement is prepared once. */
 export class JournalReader {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();

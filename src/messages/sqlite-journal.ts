@@ -3,20 +3,12 @@ import type { Log } from '../platform/log.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
 import { Durability } from '../store/durability.ts';
 import { migrate } from '../store/migrations.ts';
-import {
-  type Entry,
-  type Journal,
-  JournalError,
-  type MessageFilter,
-  type Spare,
-  type StoredEvent,
-} from './journal.ts';
+import { type Entry, type Journal, JournalError, type Spare } from './journal.ts';
 import { journalError, syncError } from './journal-failures.ts';
 import { prune } from './journal-prune.ts';
 import { JournalReader } from './journal-reads.ts';
 import { journalVersions } from './journal-schema.ts';
 import { JournalWriter } from './journal-writes.ts';
-import type { AgentUsage, Approval, Conversation, Message, UsageRecord } from './message.ts';
 
 /** Maximum number of batches in one transaction, so that a flood does not block the event loop for long. */
 const together = 500;
@@ -53,11 +45,10 @@ export function openJournal(
   }
 }
 
-class SqliteJournal implements Journal {
+class SqliteJournal extends JournalReader implements Journal {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #meters: Meters;
-  readonly #reader: JournalReader;
   readonly #writer: JournalWriter;
   readonly #statements;
   /** Absent for a database in memory. */
@@ -70,10 +61,10 @@ class SqliteJournal implements Journal {
   #closing: Promise<void> | undefined;
 
   constructor(database: DatabaseSync, path: string, meters: Meters) {
+    super(database);
     this.#database = database;
     this.#path = path;
     this.#meters = meters;
-    this.#reader = new JournalReader(database);
     this.#writer = new JournalWriter(database);
     this.#statements = {
       begin: database.prepare('BEGIN IMMEDIATE'),
@@ -90,63 +81,11 @@ class SqliteJournal implements Journal {
     database.exec('PRAGMA synchronous = NORMAL');
   }
 
-  load(): ReturnType<Journal['load']> {
-    return this.#reader.load();
-  }
-
   commit(entries: readonly Entry[], spare?: Spare): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, spare, resolve, reject });
       this.#schedule();
     });
-  }
-
-  message(id: string): Message | undefined {
-    return this.#reader.message(id);
-  }
-
-  byKey(namespace: string, agent: string, key: string): Message | undefined {
-    return this.#reader.byKey(namespace, agent, key);
-  }
-
-  messages(filter?: MessageFilter): Message[] {
-    return this.#reader.messages(filter);
-  }
-
-  counts(conversation?: string): ReadonlyMap<string, number> {
-    return this.#reader.counts(conversation);
-  }
-
-  events(message: string, after?: number, limit?: number): StoredEvent[] {
-    return this.#reader.events(message, after, limit);
-  }
-
-  conversation(id: string): Conversation | undefined {
-    return this.#reader.conversation(id);
-  }
-
-  conversations(filter?: { namespace?: string | undefined; agent?: string | undefined }): Conversation[] {
-    return this.#reader.conversations(filter);
-  }
-
-  approvals(filter?: {
-    namespace?: string | undefined;
-    agent?: string | undefined;
-    state?: Approval['state'] | undefined;
-  }): Approval[] {
-    return this.#reader.approvals(filter);
-  }
-
-  approval(id: string): Approval | undefined {
-    return this.#reader.approval(id);
-  }
-
-  usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[] {
-    return this.#reader.usage(filter);
-  }
-
-  usageByModel(filter: Parameters<Journal['usageByModel']>[0]): AgentUsage[] {
-    return this.#reader.usageByModel(filter);
   }
 
   async prune(options: Parameters<Journal['prune']>[0]): Promise<number> {
