@@ -12,7 +12,7 @@ import {
   withOpenFiles,
 } from '../drivers/open-files.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isCode } from '../platform/code.ts';
+import { ignoring } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
 import { ownCommand } from '../platform/own-command.ts';
@@ -116,10 +116,6 @@ export function findEngines(
 
 /** Returns false for a socket that this user may not even stat, as in root's Podman folder: the user cannot use it. */
 function defaultIsSocket(path: string): boolean {
-  try {
-    return statSync(path).isSocket();
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) return false;
-    throw error;
-  }
+  const found = ignoring(() => statSync(path), 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG');
+  return found?.isSocket() ?? false;
 }

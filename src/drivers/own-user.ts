@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ControllerUser } from '../plan/allow.ts';
+import { ignoring } from '../platform/code.ts';
 
 let known: ControllerUser | undefined;
 
@@ -18,10 +19,5 @@ export function userOf(uid: number, text: string): ControllerUser {
 
 /** A host without a passwd file has no names. */
 function passwd(): string {
-  try {
-    return readFileSync('/etc/passwd', 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
+  return ignoring(() => readFileSync('/etc/passwd', 'utf8'), 'ENOENT') ?? '';
 }

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { ignoring } from './code.ts';
 
 /** Identifies a folder. A renamed folder keeps its place; a copy has another one. */
 export interface Place {
@@ -26,10 +27,5 @@ export const isSamePlace = (one: Place, other: Place): boolean =>
   (one.device === other.device || one.boot !== other.boot);
 
 function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
+  return ignoring(() => readFileSync(path, 'utf8').trim(), 'ENOENT') ?? '';
 }

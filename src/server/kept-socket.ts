@@ -5,6 +5,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AgentctlError } from '../api/errors.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
+import { ignoringAsync } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
 import { checkFolder, UntrustedError } from '../platform/trusted.ts';
 
@@ -135,10 +136,7 @@ export async function prepareSocket(path: string): Promise<void> {
   } catch (cause) {
     throw cause instanceof UntrustedError ? new SocketError(cause.message, { cause }) : cause;
   }
-  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const found = await ignoringAsync(lstat(path), 'ENOENT');
   if (found === undefined) return;
   if (!found.isSocket())
     throw new SocketError(`${path} exists and is not a socket; remove it, or use another path`);

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isCode } from '../platform/code.ts';
+import { ignoringAsync } from '../platform/code.ts';
 
 /** Returns undefined if there is no file. */
 export async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  return ignoringAsync(readFile(path, 'utf8'), 'ENOENT');
 }
 
 /** Writes a file that only its owner can read from the first byte (0600, folder 0700), atomically. */

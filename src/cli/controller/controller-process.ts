@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoring } from '../../platform/code.ts';
 import { controllerLog } from '../../platform/log-files.ts';
 import { othersAnswer, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
@@ -122,11 +122,5 @@ export async function end(pid: number, timeout: number, cli: Cli): Promise<void>
 
 /** Returns false if the process has just ended, for example because two commands stop it concurrently. */
 function signalled(pid: number): boolean {
-  try {
-    process.kill(pid, 'SIGTERM');
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ESRCH')) return false;
-    throw error;
-  }
+  return ignoring(() => process.kill(pid, 'SIGTERM'), 'ESRCH') ?? false;
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { isCode } from '../../platform/code.ts';
+import { ignoring, isCode } from '../../platform/code.ts';
 
 /** Returns the pid of the controller that holds the state folder's lock, even if it does not answer. */
 export function lockHolder(lock: string): number | undefined {
@@ -36,12 +36,7 @@ const isController = (pid: number): boolean =>
 
 /** Returns undefined if there is no such file, or its process has just ended. */
 function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ESRCH')) return undefined;
-    throw error;
-  }
+  return ignoring(() => readFileSync(path, 'utf8'), 'ENOENT', 'ESRCH');
 }
 
 export function isAlive(pid: number): boolean {

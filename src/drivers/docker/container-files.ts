@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { ignoringAsync } from '../../platform/code.ts';
 import { DriverError, type FileSpec, type RunSpec } from '../driver.ts';
 import type { Bind } from './body.ts';
 
@@ -92,12 +93,7 @@ export function createHostFiles(options: {
 
 /** The root does not exist before the first file is written. */
 async function foldersIn(root: string): Promise<string[]> {
-  try {
-    return await readdir(root);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return (await ignoringAsync(readdir(root), 'ENOENT')) ?? [];
 }
 
 const codeOf = (error: unknown): unknown =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { isCode } from '../../platform/code.ts';
+import { ignoringAsync, isCode } from '../../platform/code.ts';
 import type { ContainerInspect } from './wire.ts';
 
 /** Processes of containers, as this host sees them. Works only if the engine is local. */
@@ -115,10 +115,5 @@ function statIn(text: string): Stat {
 
 /** Returns undefined if the process or the cgroup is gone. */
 async function read(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'latin1');
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ESRCH', 'ENODEV')) return undefined;
-    throw error;
-  }
+  return ignoringAsync(readFile(path, 'latin1'), 'ENOENT', 'ESRCH', 'ENODEV');
 }

@@ -5,7 +5,7 @@ import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoring, isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
 import type { DriverCondition } from '../driver.ts';
 import { killFailed } from './failures.ts';
@@ -203,12 +203,7 @@ const foldersIn = (folder: string): string[] =>
 
 /** Returns undefined if another process has removed it. */
 function foldersBelow(folder: string): string[] | undefined {
-  try {
-    return foldersIn(folder);
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENODEV')) return undefined;
-    throw error;
-  }
+  return ignoring(() => foldersIn(folder), 'ENOENT', 'ENODEV');
 }
 
 /** Removes a cgroup with its children. Returns false if it contains a process or the kernel refuses. */

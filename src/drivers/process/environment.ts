@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { isCode } from '../../platform/code.ts';
+import { ignoring } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { runVariable, uidVariable } from './proc.ts';
 import type { User } from './user.ts';
@@ -36,10 +36,5 @@ export const reservedVariable = (name: string): boolean =>
 
 /** Not $HOME, which belongs to the shell. A user without a passwd entry has none. */
 function ownHome(): string {
-  try {
-    return userInfo().homedir;
-  } catch (error) {
-    if (!isCode(error, 'ENOENT', 'ERR_SYSTEM_ERROR')) throw error;
-    return '/';
-  }
+  return ignoring(() => userInfo().homedir, 'ENOENT', 'ERR_SYSTEM_ERROR') ?? '/';
 }

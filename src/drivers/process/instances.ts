@@ -3,7 +3,7 @@ import { chmod, lchown, lstat, mkdir, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoringAsync, isCode } from '../../platform/code.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import {
   findRun,
@@ -111,20 +111,20 @@ export async function removeRef(deps: InstanceDeps, ref: string): Promise<void> 
   try {
     await mkdir(bin, { recursive: true, mode: 0o700 });
     await removeTree(tools, gone);
-    await ignoring(rename(ref, gone), 'ENOENT');
+    await ignoringAsync(rename(ref, gone), 'ENOENT');
     await removeTree(tools, gone);
   } catch (error) {
     if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
     await removeTree(tools, ref); // a full disk may have no room for a new name, and this frees space
   }
-  await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
+  await ignoringAsync(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
   deps.forget(ref); // a concurrent look may have begun to follow it again
 }
 
 /** Deletes a ref in which nothing was started. Needs no disk space, so it works on a full disk. */
 export async function discard({ tools }: InstanceDeps, ref: string): Promise<void> {
   await removeTree(tools, ref);
-  await ignoring(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
+  await ignoringAsync(rmdir(dirname(ref)), 'ENOTEMPTY', 'EEXIST', 'ENOENT');
 }
 
 /**
@@ -159,18 +159,5 @@ async function removeTree(tools: Tools, path: string): Promise<void> {
 }
 
 async function ownerOf(path: string): Promise<number | undefined> {
-  try {
-    return (await lstat(path)).uid;
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
-}
-
-async function ignoring(work: Promise<unknown>, ...codes: string[]): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!isCode(error, ...codes)) throw error;
-  }
+  return (await ignoringAsync(lstat(path), 'ENOENT', 'ENOTDIR'))?.uid;
 }

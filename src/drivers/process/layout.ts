@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode } from '../../platform/code.ts';
+import { ignoring, isCode } from '../../platform/code.ts';
 import type { RunSpec } from '../driver.ts';
 import type { ProcessId } from './proc.ts';
 
@@ -193,10 +193,5 @@ export const removeFolder = (folder: string): Promise<void> =>
 
 /** Returns undefined if the folder is gone. */
 export function namesIn(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  return ignoring(() => readdirSync(folder), 'ENOENT', 'ENOTDIR');
 }

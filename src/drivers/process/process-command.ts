@@ -2,7 +2,7 @@ import { access, constants, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { oneWordHint } from '../../api/words.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoringAsync, isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 
 /** Throws NotStartable unless the folder exists. */
@@ -94,10 +94,5 @@ async function firstBytes(path: string): Promise<string> {
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return false;
-    throw error;
-  }
+  return (await ignoringAsync(stat(path), 'ENOENT', 'ENOTDIR', 'EACCES'))?.isDirectory() ?? false;
 }

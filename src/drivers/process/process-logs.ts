@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../platform/clock.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoring, ignoringAsync } from '../../platform/code.ts';
 import type { LogLine, LogOptions } from '../driver.ts';
 import { createLineSplitter } from '../line-splitter.ts';
 import { recordsIn, type Stream, timeOf } from './collector/log-record.ts';
@@ -162,24 +162,12 @@ async function untilComplete(ref: string, ending: Ending, clock: Clock, mostMs: 
  * created it.
  */
 function wakeOf(folder: string, clock: Clock): ReturnType<typeof createWake> | undefined {
-  try {
-    return createWake(folder, clock, pollMs);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  return ignoring(() => createWake(folder, clock, pollMs), 'ENOENT');
 }
 
 /** Returns undefined if the file was just deleted. */
-async function statOf(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return { size, mtimeMs };
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
+const statOf = (path: string): Promise<{ size: number; mtimeMs: number } | undefined> =>
+  ignoringAsync(stat(path), 'ENOENT');
 
 /** Builds lines for people from pieces of one run's log. */
 interface LogLines {

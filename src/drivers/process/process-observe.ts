@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signalName } from '../../api/signal.ts';
 import type { Observed, ObservedExit } from '../../plan/world.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoring } from '../../platform/code.ts';
 import { type Marks, markTime, type Run, readMarks } from './layout.ts';
 import { living } from './proc.ts';
 
@@ -53,11 +53,7 @@ export const lives = ({ main, shim }: Marks): boolean =>
   [main, shim].some((id) => id !== undefined && living(id) !== undefined);
 
 function touch(path: string): void {
-  try {
-    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if (!isCode(error, 'EEXIST', 'ENOENT')) throw error;
-  }
+  ignoring(() => writeFileSync(path, '', { flag: 'wx', mode: 0o600 }), 'EEXIST', 'ENOENT');
 }
 
 function exitOf(folder: string, exit: NonNullable<Marks['exit']>): ObservedExit {

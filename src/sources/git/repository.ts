@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode } from '../../platform/code.ts';
+import { ignoringAsync, isCode } from '../../platform/code.ts';
 import { type Found, SourceError } from '../source.ts';
 import { GitFailure, type Said } from './git-command.ts';
 
@@ -120,14 +120,10 @@ export class Repository {
     return join(this.path, 'agentctl-format');
   }
 
+  /** False if it was never created, or not completely. */
   async #isReady(format?: string): Promise<boolean> {
-    try {
-      const made = await readFile(this.#marker, 'utf8');
-      return format === undefined || made === format;
-    } catch (error) {
-      if (isCode(error, 'ENOENT', 'ENOTDIR')) return false; // never created, or not completely
-      throw error;
-    }
+    const made = await ignoringAsync(readFile(this.#marker, 'utf8'), 'ENOENT', 'ENOTDIR');
+    return made !== undefined && (format === undefined || made === format);
   }
 
   /** Incomplete packs count too. */
@@ -146,11 +142,5 @@ export class Repository {
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await readFile(path);
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
-  }
+  return (await ignoringAsync(readFile(path), 'ENOENT', 'ENOTDIR')) !== undefined;
 }

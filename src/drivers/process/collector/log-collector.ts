@@ -3,7 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../../../platform/clock.ts';
-import { isCode } from '../../../platform/code.ts';
+import { ignoringAsync, isCode } from '../../../platform/code.ts';
 import { allRefs, isRef } from '../instances.ts';
 import { drainedMark, findRun, logFolder, namesIn, readMarks } from '../layout.ts';
 import { sameProcess } from '../proc.ts';
@@ -194,10 +194,5 @@ const openCommands = (fifo: string): Socket =>
   });
 
 async function isFifo(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isFIFO();
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return (await ignoringAsync(lstat(path), 'ENOENT'))?.isFIFO() ?? false;
 }
