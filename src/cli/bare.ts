@@ -1,7 +1,7 @@
 import { ApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kinds } from '../api/kinds.ts';
 import { nearest } from '../api/nearest.ts';
-import { found } from '../client/found.ts';
+import { found } from '../client/resources.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';
 import { type GlobalOptions, namespaceOf } from './global-options.ts';

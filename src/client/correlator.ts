@@ -78,11 +78,11 @@ export class Correlator {
   }
 }
 
-/** Sets an entry. Above `most`, deletes the least recently used one. */
-export function keep<T>(map: Map<string, T>, key: string, value: T, most = remembered): void {
+/** Sets an entry. Above `remembered`, deletes the least recently used one. */
+export function keep<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size <= most) return;
+  if (map.size <= remembered) return;
   const [oldest] = map.keys();
   if (oldest !== undefined) map.delete(oldest);
 }

@@ -5,7 +5,7 @@ import { type Agent, isTerminating, keyOf, type Message, type New } from '../api
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
 import { lostWith } from './apply/write-objects.ts';
-import type { Resources } from './resources.ts';
+import { found, type Resources } from './resources.ts';
 import type { MessageApi } from './streams.ts';
 
 /** What an agent, or a person's MCP client, can do with the agents of one namespace. Failures are ApiErrors. */
@@ -88,9 +88,9 @@ export function fleetOf(parts: {
     async apply(manifest) {
       const agent = await agentIn(manifest);
       const { name } = agent.metadata;
-      const before = await exists(resources, { namespace, name });
+      const before = await found(resources.get('Agent', { namespace, name }));
       kept(await applied(agent));
-      return { name, done: before ? 'configured' : 'created' };
+      return { name, done: before === undefined ? 'created' : 'configured' };
     },
     start: (name) => patch(name, { suspend: false }),
     stop: (name) => patch(name, { suspend: true }),
@@ -144,14 +144,4 @@ async function oneAgent(manifest: string, namespace: string, parser: Parser, own
     throw new ApiError('Forbidden', `agents can only be applied to the namespace ${namespace}`);
   const object: New<Agent> = JSON.parse(document.json); // validated against the schema of an Agent
   return { ...object, metadata: { ...object.metadata, name: document.name, namespace } };
-}
-
-async function exists(resources: Resources, key: { namespace: string; name: string }): Promise<boolean> {
-  try {
-    await resources.get('Agent', key);
-    return true;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'NotFound') return false;
-    throw error;
-  }
 }

@@ -32,43 +32,26 @@ export function createHttpStreams(transport: Transport, clock: Clock): Streams {
         yield entry;
       }
     },
-    async forecast(agent, { until }) {
+    forecast(agent, { until }) {
       const path = withQuery(below('agents', agent, 'forecast'), { until: timeOf(until) });
-      const answer = (await transport.json({ method: 'GET', path })) as { items: ForecastEntry[] };
-      return answer.items;
+      return items<ForecastEntry>(transport, { method: 'GET', path });
     },
-    async plan(objects) {
+    plan(objects) {
       const body = { apiVersion: 'v1', kind: 'List', items: objects };
-      const answer = (await transport.json({ method: 'POST', path: `${ownRoot}/plans`, body })) as {
-        items: AgentPlan[];
-      };
-      return answer.items;
+      return items<AgentPlan>(transport, { method: 'POST', path: `${ownRoot}/plans`, body });
     },
     status: () =>
       transport.json({ method: 'GET', path: `${ownRoot}/controller` }) as Promise<ControllerStatus>,
     async stopAgents() {
       await transport.json({ method: 'POST', path: `${ownRoot}/controller/stopagents`, silence: 0 });
     },
-    async volumes(agent) {
-      const answer = (await transport.json({ method: 'GET', path: below('agents', agent, 'volumes') })) as {
-        items: Volume[];
-      };
-      return answer.items;
-    },
+    volumes: (agent) => items<Volume>(transport, { method: 'GET', path: below('agents', agent, 'volumes') }),
     diffSync(sync, { force } = {}) {
       const path = withQuery(below('syncs', sync, 'diff'), { force });
       // The Sync's own timeout applies, which may be longer than any limit here.
       return transport.json({ method: 'GET', path, silence: 0 }) as Promise<SyncDiff>;
     },
-    async purge(agent) {
-      const answer = (await transport.json({
-        method: 'DELETE',
-        path: below('agents', agent, 'volumes'),
-      })) as {
-        items: Volume[];
-      };
-      return answer.items;
-    },
+    purge: (agent) => items<Volume>(transport, { method: 'DELETE', path: below('agents', agent, 'volumes') }),
   };
 }
 
@@ -77,9 +60,9 @@ function createHttpMessages(transport: Transport, clock: Clock): MessageApi {
   const post = (path: string, body: object, silence?: number): Promise<unknown> =>
     transport.json({ method: 'POST', path, body, ...(silence === undefined ? {} : { silence }) });
   return {
-    async send(agent, messages) {
-      const answer = await post(below('agents', agent, 'messages'), { items: messages.map(written) });
-      return (answer as { items: Message[] }).items;
+    send(agent, messages) {
+      const body = { items: messages.map(written) };
+      return items<Message>(transport, { method: 'POST', path: below('agents', agent, 'messages'), body });
     },
     stream: (message, options) => followMessage(transport, clock, message, options),
     change: (message, what) => post(below('messages', message, what), {}) as Promise<Message>,
@@ -87,13 +70,13 @@ function createHttpMessages(transport: Transport, clock: Clock): MessageApi {
       post(below('approvals', approval, decision), how) as Promise<Approval>,
     closeConversation: (conversation) =>
       post(below('conversations', conversation, 'close'), {}) as Promise<Conversation>,
-    async usage(agent, { since }) {
+    usage(agent, { since }) {
       const path = withQuery(below('agents', agent, 'usage'), { since: timeOf(since) });
-      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
+      return items<AgentUsage>(transport, { method: 'GET', path });
     },
-    async usageByAgent({ namespace, since }) {
+    usageByAgent({ namespace, since }) {
       const path = withQuery(among('usages', namespace), { since: timeOf(since) });
-      return ((await transport.json({ method: 'GET', path })) as { items: AgentUsage[] }).items;
+      return items<AgentUsage>(transport, { method: 'GET', path });
     },
     async query(agent, { action, params, timeout }) {
       const timeoutSeconds = timeout === undefined ? undefined : timeout / 1000;
@@ -103,6 +86,10 @@ function createHttpMessages(transport: Transport, clock: Clock): MessageApi {
     },
   };
 }
+
+/** `T` states what the server returns for the path. */
+const items = async <T>(transport: Transport, call: Parameters<Transport['json']>[0]): Promise<T[]> =>
+  ((await transport.json(call)) as { items: T[] }).items;
 
 const written = ({ timeout, ...message }: NewMessage): object => ({
   ...message,

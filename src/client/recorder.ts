@@ -11,7 +11,6 @@ import type { Resources } from './resources.ts';
 
 export type { NewEvent };
 
-const remembered = 4_096;
 /** Characters of a message that are kept. */
 const mostMessage = 4_096;
 
@@ -60,7 +59,7 @@ export class Recorder {
     const { key, newEvent, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;
-    keep(this.#known, key, entry, remembered);
+    keep(this.#known, key, entry);
     if (!spam || each === true) for (const listener of this.#listeners) listener(about, told);
     if (spam) return;
     if (entry.writing) return;

@@ -1,3 +1,4 @@
+import { isApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, Kind, Kinds, New, ObjectKey } from '../api/objects.ts';
 import type {
@@ -46,3 +47,13 @@ export interface Resources {
 /** Returns the objects of a list. On Kubernetes' wire, a list names their kind once, and its items omit it. */
 export const itemsOf = (info: KindInfo, { items }: { items: readonly AnyObject[] }): AnyObject[] =>
   items.map((item) => ({ ...item, apiVersion: info.apiVersion, kind: info.kind }) as AnyObject); // of that kind
+
+/** Returns undefined if there is no such object. */
+export async function found<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
 import type { Secret, Sync } from '../api/objects.ts';
-import type { AnyResource } from '../registry/object.ts';
+import { found } from '../client/resources.ts';
 import { answer } from './answer.ts';
 import type { Parts } from './kind-request.ts';
 
@@ -96,12 +96,6 @@ const largest = 25 * 1024 * 1024;
  * Receives the webhooks of Git hosts about pushes. They are signed with a token that a Sync names: see webhookCheck.
  */
 export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: Parts): void {
-  const found = (read: Promise<AnyResource>): Promise<AnyResource | undefined> =>
-    read.catch((error) => {
-      if (error instanceof ApiError && error.code === 'NotFound') return undefined;
-      throw error;
-    });
-
   app.register(async (hooks) => {
     hooks.removeAllContentTypeParsers();
     hooks.addContentTypeParser('*', (_request, _body, done) => done(null)); // the handler reads it itself

@@ -1,12 +1,12 @@
 import type { FastifyReply } from 'fastify';
 import { syncAnnotations } from '../api/annotations.ts';
 import { deepEqual } from '../api/equal.ts';
-import { ApiError, isApiError } from '../api/errors.ts';
+import { ApiError } from '../api/errors.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { Sync } from '../api/objects.ts';
 import { isObject, type JsonObject } from '../api/schema.ts';
 import { readsHost, takingOver } from '../api/sync-names.ts';
-import type { Patch } from '../client/resources.ts';
+import { found, type Patch } from '../client/resources.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import { forbidden, mayUse } from './access.ts';
 import { answer, representation, warn } from './answer.ts';
@@ -126,7 +126,10 @@ async function checkReach(asked: Asked, tried: () => Promise<AnyResource>): Prom
   const mayCreate = (kind: Sync['spec']['allowedKinds'][number]): boolean =>
     mayUse(user.role, 'create', kindInfo(kind));
   if (asked.info.kind !== 'Sync' || user.role === 'admin') return;
-  const before = asked.name === undefined ? undefined : ((await found(asked)) as unknown as Sync | undefined);
+  const before =
+    asked.name === undefined
+      ? undefined
+      : ((await found(asked.registry.get('Sync', keyOf(asked)))) as unknown as Sync | undefined);
   const after = (await tried()) as unknown as Sync; // valid for the route's kind
   if (deepEqual(before?.spec, after.spec) && deepEqual(orders(before), orders(after))) return;
   const kinds = [...(before?.spec.allowedKinds ?? []), ...after.spec.allowedKinds];
@@ -146,9 +149,3 @@ function orders(sync: Sync | undefined): readonly (string | undefined)[] {
     sync?.metadata.annotations ?? {};
   return [approved, requested?.endsWith(takingOver) === true ? requested : undefined];
 }
-
-const found = (asked: Asked): Promise<AnyResource | undefined> =>
-  asked.registry.get(asked.info.kind, keyOf(asked)).catch((error) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  });

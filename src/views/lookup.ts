@@ -8,8 +8,8 @@ import {
   type Message,
   type ObjectKey,
 } from '../api/objects.ts';
-import { found } from '../client/found.ts';
 import type { List, ListOptions, Resources } from '../client/resources.ts';
+import { found } from '../client/resources.ts';
 import type { AgentUsage, StreamEntry, Streams } from '../client/streams.ts';
 import { fieldSelector, messagesOf } from './talk-lists.ts';
 

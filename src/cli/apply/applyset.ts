@@ -3,7 +3,7 @@ import { isApiError } from '../../api/errors.ts';
 import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import { parallel } from '../../client/parallel.ts';
-import { itemsOf } from '../../client/resources.ts';
+import { found, itemsOf } from '../../client/resources.ts';
 import { version } from '../../daemon/own-version.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
@@ -31,10 +31,7 @@ export async function openApplySet(
 ): Promise<ApplySet> {
   const { info, key } = parseParent(name, namespaceOf(options, cli.environment));
   const id = setId(info, key);
-  const parent = await client.get(info.kind, key).catch((error: unknown) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  });
+  const parent = await found(client.get(info.kind, key));
   checkParent(parent, id, objectName(info, key.name));
   const before = membersOf(parent, key.namespace);
   const now: Members = {

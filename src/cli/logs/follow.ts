@@ -1,6 +1,7 @@
 import { isApiError, UnreachableError } from '../../api/errors.ts';
 import { type Instance, keyOf, keyText } from '../../api/objects.ts';
 import { LogPosition } from '../../client/log-position.ts';
+import { found } from '../../client/resources.ts';
 import type { LogOptions } from '../../client/streams.ts';
 import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
@@ -138,13 +139,8 @@ const lostNote = (from: Instance): Said => ({
 });
 
 async function isGone(client: Client, { metadata }: Instance): Promise<boolean> {
-  try {
-    const found = await client.get('Instance', keyOf({ metadata }));
-    return found.metadata.uid !== metadata.uid;
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return true;
-    throw error;
-  }
+  const now = await found(client.get('Instance', keyOf({ metadata })));
+  return now?.metadata.uid !== metadata.uid;
 }
 
 /**

@@ -1,7 +1,6 @@
-import { isApiError } from '../../api/errors.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { itemsOf, type Resources } from '../resources.ts';
+import { found, itemsOf, type Resources } from '../resources.ts';
 import { identity, type Member } from './member.ts';
 
 /**
@@ -19,9 +18,9 @@ export async function liveObjects(
       const [first] = group;
       if (first === undefined) return;
       const { info, key } = first;
-      const found =
+      const objects =
         group.length > 3 ? await listed(resources, info, key.namespace) : await gotten(resources, group);
-      for (const object of found) {
+      for (const object of objects) {
         const { namespace, name } = object.metadata;
         live.set(identity({ info, key: namespace === undefined ? { name } : { namespace, name } }), object);
       }
@@ -37,13 +36,6 @@ const listed = async (
 ): Promise<AnyObject[]> => itemsOf(info, await resources.list(info.kind, { namespace }));
 
 async function gotten(resources: Resources, group: readonly Member[]): Promise<AnyObject[]> {
-  const found = await Promise.all(
-    group.map(({ info, key }) =>
-      resources.get(info.kind, key).catch((error: unknown) => {
-        if (isApiError(error, 'NotFound')) return undefined;
-        throw error;
-      }),
-    ),
-  );
-  return found.filter((object) => object !== undefined);
+  const objects = await Promise.all(group.map(({ info, key }) => found(resources.get(info.kind, key))));
+  return objects.filter((object) => object !== undefined);
 }
