@@ -26,121 +26,101 @@ const resource = 'the plural of a kind, such as `agents` or `agents/scale`, or a
 /** The series of an Agent are removed when it is deleted. */
 const ofAgent = { namespace: "the Agent's namespace", agent: "the Agent's name" } as const;
 
+type Labels = Metric['labels'];
+
+const counter = <const L extends Labels>(name: string, help: string, labels: L) =>
+  ({ type: 'counter', name, help, labels }) as const;
+const gauge = <const L extends Labels>(name: string, help: string, labels: L) =>
+  ({ type: 'gauge', name, help, labels }) as const;
+const histogram = <const L extends Labels>(
+  name: string,
+  help: string,
+  labels: L,
+  buckets: readonly number[],
+) => ({ type: 'histogram', name, help, labels, buckets }) as const;
+
 export const metrics = {
-  buildInfo: {
-    name: 'agentctl_build_info',
-    type: 'gauge',
-    help: 'Always 1. The label has the version of the controller.',
-    labels: { version: 'such as 0.1.0' },
-  },
+  buildInfo: gauge('agentctl_build_info', 'Always 1. The label has the version of the controller.', {
+    version: 'such as 0.1.0',
+  }),
 
-  queueDepth: {
-    name: 'agentctl_reconcile_queue_depth',
-    type: 'gauge',
-    help: 'Keys that wait for a worker.',
-    labels: { reconciler },
-  },
-  queueSeconds: {
-    name: 'agentctl_reconcile_queue_duration_seconds',
-    type: 'histogram',
-    help: 'Time that a key waited for a worker.',
-    labels: { reconciler },
-    buckets: work,
-  },
-  reconcileSeconds: {
-    name: 'agentctl_reconcile_duration_seconds',
-    type: 'histogram',
-    help: 'Duration of reconciles.',
-    labels: { reconciler, result: ['Succeeded', 'Requeued', 'Failed', 'Terminal'] },
-    buckets: work,
-  },
-  reconcileRetries: {
-    name: 'agentctl_reconcile_retries_total',
-    type: 'counter',
-    help: 'Failed reconciles that will be tried again.',
-    labels: { reconciler },
-  },
+  queueDepth: gauge('agentctl_reconcile_queue_depth', 'Keys that wait for a worker.', { reconciler }),
+  queueSeconds: histogram(
+    'agentctl_reconcile_queue_duration_seconds',
+    'Time that a key waited for a worker.',
+    { reconciler },
+    work,
+  ),
+  reconcileSeconds: histogram(
+    'agentctl_reconcile_duration_seconds',
+    'Duration of reconciles.',
+    { reconciler, result: ['Succeeded', 'Requeued', 'Failed', 'Terminal'] },
+    work,
+  ),
+  reconcileRetries: counter(
+    'agentctl_reconcile_retries_total',
+    'Failed reconciles that will be tried again.',
+    { reconciler },
+  ),
 
-  instances: {
-    name: 'agentctl_instances',
-    type: 'gauge',
-    help: 'Instances by phase.',
-    labels: {
-      phase: [
-        'Pending',
-        'Starting',
-        'Ready',
-        'Unready',
-        'Stopping',
-        'BackOff',
-        'Asleep',
-        'Completed',
-        'Failed',
-        'Stopped',
-        'Unknown',
-      ],
-    },
-  },
-  instanceStarts: {
-    name: 'agentctl_instance_starts_total',
-    type: 'counter',
-    help: 'Runs that were started, by Agent.',
-    labels: ofAgent,
-  },
-  instanceRestarts: {
-    name: 'agentctl_instance_restarts_total',
-    type: 'counter',
-    help: 'Starts that count as restarts, by Agent. The first start and a wake-up by a message do not.',
-    labels: ofAgent,
-  },
-  instanceExits: {
-    name: 'agentctl_instance_exits_total',
-    type: 'counter',
-    help: 'Runs that ended, by Agent and cause.',
-    labels: { ...ofAgent, cause: ['Agent', 'Stop', 'Runtime', 'Lost', 'StartFailed'] },
-  },
-  driverSeconds: {
-    name: 'agentctl_driver_call_duration_seconds',
-    type: 'histogram',
-    help: 'Duration of calls to Runtimes, by driver.',
-    labels: {
+  instances: gauge('agentctl_instances', 'Instances by phase.', {
+    phase: [
+      'Pending',
+      'Starting',
+      'Ready',
+      'Unready',
+      'Stopping',
+      'BackOff',
+      'Asleep',
+      'Completed',
+      'Failed',
+      'Stopped',
+      'Unknown',
+    ],
+  }),
+  instanceStarts: counter('agentctl_instance_starts_total', 'Runs that were started, by Agent.', ofAgent),
+  instanceRestarts: counter(
+    'agentctl_instance_restarts_total',
+    'Starts that count as restarts, by Agent. The first start and a wake-up by a message do not.',
+    ofAgent,
+  ),
+  instanceExits: counter('agentctl_instance_exits_total', 'Runs that ended, by Agent and cause.', {
+    ...ofAgent,
+    cause: ['Agent', 'Stop', 'Runtime', 'Lost', 'StartFailed'],
+  }),
+  driverSeconds: histogram(
+    'agentctl_driver_call_duration_seconds',
+    'Duration of calls to Runtimes, by driver.',
+    {
       driver: ['process', 'docker'],
       method: 'such as `create` or `kill`',
       result: ['Succeeded', 'NotStartable', 'Retryable', 'Terminal', 'Offline', 'Fault'],
     },
-    buckets: work,
-  },
-  probes: {
-    name: 'agentctl_probes_total',
-    type: 'counter',
-    help: 'Checks by probes.',
-    labels: { probe: ['readiness', 'liveness'], result: ['Ok', 'Failed', 'Unknown'] },
-  },
+    work,
+  ),
+  probes: counter('agentctl_probes_total', 'Checks by probes.', {
+    probe: ['readiness', 'liveness'],
+    result: ['Ok', 'Failed', 'Unknown'],
+  }),
 
-  messagesAccepted: {
-    name: 'agentctl_messages_accepted_total',
-    type: 'counter',
-    help: 'Messages that were accepted.',
-    labels: { kind: ['Chat', 'Route', 'Scheduled', 'Prompt'] },
-  },
-  messageDeliveries: {
-    name: 'agentctl_message_deliveries_total',
-    type: 'counter',
-    help: 'Deliveries of messages to instances. A message that is delivered again counts again.',
-    labels: { attempt: ['first', 'later'] },
-  },
-  messageWaitSeconds: {
-    name: 'agentctl_message_wait_duration_seconds',
-    type: 'histogram',
-    help: 'Time from the acceptance of a message to its first delivery.',
-    labels: {},
-    buckets: waits,
-  },
-  messagesEnded: {
-    name: 'agentctl_messages_ended_total',
-    type: 'counter',
-    help: 'Messages that ended: Completed, or the reason of a message that failed or expired.',
-    labels: {
+  messagesAccepted: counter('agentctl_messages_accepted_total', 'Messages that were accepted.', {
+    kind: ['Chat', 'Route', 'Scheduled', 'Prompt'],
+  }),
+  messageDeliveries: counter(
+    'agentctl_message_deliveries_total',
+    'Deliveries of messages to instances. A message that is delivered again counts again.',
+    { attempt: ['first', 'later'] },
+  ),
+  messageWaitSeconds: histogram(
+    'agentctl_message_wait_duration_seconds',
+    'Time from the acceptance of a message to its first delivery.',
+    {},
+    waits,
+  ),
+  messagesEnded: counter(
+    'agentctl_messages_ended_total',
+    'Messages that ended: Completed, or the reason of a message that failed or expired.',
+    {
       reason: [
         'Completed',
         'AgentDeleted',
@@ -163,66 +143,54 @@ export const metrics = {
         'Other',
       ],
     },
-  },
-  messageTurnSeconds: {
-    name: 'agentctl_message_turn_duration_seconds',
-    type: 'histogram',
-    help: 'Time from the last delivery of a message to its end.',
-    labels: {},
-    buckets: waits,
-  },
-  mailboxMessages: {
-    name: 'agentctl_mailbox_messages',
-    type: 'gauge',
-    help: 'Messages that wait for an instance, by Agent with a protocol.',
-    labels: ofAgent,
-  },
+  ),
+  messageTurnSeconds: histogram(
+    'agentctl_message_turn_duration_seconds',
+    'Time from the last delivery of a message to its end.',
+    {},
+    waits,
+  ),
+  mailboxMessages: gauge(
+    'agentctl_mailbox_messages',
+    'Messages that wait for an instance, by Agent with a protocol.',
+    ofAgent,
+  ),
 
-  commitSeconds: {
-    name: 'agentctl_database_commit_duration_seconds',
-    type: 'histogram',
-    help: 'Duration of commits, until they are on disk.',
-    labels: { database, result },
-    buckets: work,
-  },
-  commitWrites: {
-    name: 'agentctl_database_commit_writes',
-    type: 'histogram',
-    help: 'Writes that were committed together: objects in the store, batches of entries in the journal.',
-    labels: { database },
-    buckets: amounts,
-  },
-  databaseBytes: {
-    name: 'agentctl_database_size_bytes',
-    type: 'gauge',
-    help: 'Size of a database with its write-ahead log.',
-    labels: { database },
-  },
+  commitSeconds: histogram(
+    'agentctl_database_commit_duration_seconds',
+    'Duration of commits, until they are on disk.',
+    { database, result },
+    work,
+  ),
+  commitWrites: histogram(
+    'agentctl_database_commit_writes',
+    'Writes that were committed together: objects in the store, batches of entries in the journal.',
+    { database },
+    amounts,
+  ),
+  databaseBytes: gauge('agentctl_database_size_bytes', 'Size of a database with its write-ahead log.', {
+    database,
+  }),
 
-  httpRequests: {
-    name: 'agentctl_http_requests_total',
-    type: 'counter',
-    help: 'Requests to the API that were answered. A watch counts when it ends.',
-    labels: {
+  httpRequests: counter(
+    'agentctl_http_requests_total',
+    'Requests to the API that were answered. A watch counts when it ends.',
+    {
       verb: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection', 'other'],
       resource,
       code: 'the HTTP status code',
     },
-  },
-  httpSeconds: {
-    name: 'agentctl_http_request_duration_seconds',
-    type: 'histogram',
-    help: 'Duration of requests to the API, without watches.',
-    labels: {
+  ),
+  httpSeconds: histogram(
+    'agentctl_http_request_duration_seconds',
+    'Duration of requests to the API, without watches.',
+    {
       verb: ['get', 'list', 'create', 'update', 'patch', 'delete', 'deletecollection', 'other'],
       resource,
     },
-    buckets: work,
-  },
-  watchClients: {
-    name: 'agentctl_watch_clients',
-    type: 'gauge',
-    help: 'Clients that watch objects, or follow logs or messages.',
-    labels: { resource },
-  },
-} as const satisfies Record<string, Metric>;
+    work,
+  ),
+  watchClients: gauge('agentctl_watch_clients', 'Clients that watch objects, or follow logs or messages.', {
+    resource,
+  }),
+} satisfies Record<string, Metric>;
