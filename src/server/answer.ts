@@ -8,7 +8,7 @@ import type { Log } from '../platform/log.ts';
 import type { AnyResource } from '../registry/object.ts';
 import type { Asked } from './kind-request.ts';
 import { metadataOf, tableOf } from './object-table.ts';
-import { text } from './query-parameters.ts';
+import { oneOf, text } from './query-parameters.ts';
 import { bodyLimit } from './request-body.ts';
 
 /** Sends an object in the encoding that the client accepts. */
@@ -185,10 +185,6 @@ const representations: Record<Form['as'], (asked: Asked) => Representation> = {
 };
 
 function includeObject(request: FastifyRequest): NonNullable<IncludeObject['includeObject']> {
-  const value = text(request, 'includeObject') ?? 'Metadata';
-  if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
-  throw new ApiError(
-    'BadRequest',
-    `includeObject: Unsupported value: ${JSON.stringify(value)}: supported values: "None", "Metadata", "Object"`,
-  );
+  const value = text(request, 'includeObject');
+  return oneOf('includeObject', value, ['None', 'Metadata', 'Object'], 'BadRequest') ?? 'Metadata';
 }

@@ -54,7 +54,7 @@ export interface Parts {
   apis: Apis;
   clock: Clock;
   log: Log;
-  /** Parses YAML bodies. */
+  /** Parses YAML bodies. Whoever creates the server closes it. */
   parser: Parser;
   /** The version of agentctl, such as 0.1.0. */
   version: string;

@@ -53,10 +53,10 @@ function textOf(value: unknown, path: string): string {
   );
 }
 
-function word(value: unknown, path: string): string | undefined {
+export function word(value: unknown, path: string, longest = longestWord): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === 'string' && value !== '' && value.length <= longestWord) return value;
-  throw new ApiError('BadRequest', `${path}: expected a string of 1 to ${longestWord} characters`);
+  if (typeof value === 'string' && value !== '' && value.length <= longest) return value;
+  throw new ApiError('BadRequest', `${path}: expected a string of 1 to ${longest} characters`);
 }
 
 function durationOf(value: unknown, path: string): number | undefined {

@@ -4,7 +4,7 @@ import { kindInfo } from '../api/kinds.ts';
 import type { MessageApi, StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';
 import type { Parts } from './kind-request.ts';
-import { messageBodyLimit, newMessages } from './message-body.ts';
+import { messageBodyLimit, newMessages, word } from './message-body.ts';
 import { allow, allowedKey, ownPath, ownRoot, personOf } from './own-group.ts';
 import { flag, number, text, time } from './query-parameters.ts';
 import { hasBody, objectBody } from './request-body.ts';
@@ -112,7 +112,8 @@ function milliseconds(seconds: unknown): number | undefined {
   throw new ApiError('BadRequest', `timeoutSeconds: expected a number above 0, up to ${longestTimeout}`);
 }
 
-const longest = { by: 253, option: 512 };
+/** In characters. */
+const longestOption = 512;
 
 function approvalRoutes(app: FastifyInstance, messages: MessageApi): void {
   for (const decision of ['approve', 'deny'] as const) {
@@ -120,16 +121,10 @@ function approvalRoutes(app: FastifyInstance, messages: MessageApi): void {
       const key = allowedKey(request, 'update', 'Approval');
       const { by, option } = hasBody(request) ? objectBody(request) : {};
       const how = {
-        by: personOf(request, optionalText('by', by)),
-        option: optionalText('option', option),
+        by: personOf(request, word(by, 'by')),
+        option: word(option, 'option', longestOption),
       };
       return answer(request, reply, await messages.decide(key, decision, how));
     });
   }
-}
-
-function optionalText(field: keyof typeof longest, value: unknown): string | undefined {
-  if (value === undefined || (typeof value === 'string' && value !== '' && value.length <= longest[field]))
-    return value;
-  throw new ApiError('BadRequest', `${field}: expected a string of 1 to ${longest[field]} characters`);
 }

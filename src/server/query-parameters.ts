@@ -39,47 +39,47 @@ export function time(request: FastifyRequest, name: string): number | undefined 
   return at;
 }
 
+/** Returns the value if it is supported or absent. Throws an ApiError with the message of a kube-apiserver. */
+export function oneOf<const T extends string>(
+  name: string,
+  value: unknown,
+  supported: readonly T[],
+  reason: 'Invalid' | 'BadRequest' = 'Invalid',
+): T | undefined {
+  const found = supported.find((one) => one === value);
+  if (found !== undefined || value === undefined) return found;
+  const values = supported.map((one) => `"${one}"`).join(', ');
+  const message = `${name}: Unsupported value: ${JSON.stringify(value)}: supported values: ${values}`;
+  throw new ApiError(reason, message);
+}
+
 export function listOptions(request: FastifyRequest): RegistryListOptions {
-  const match = text(request, 'resourceVersionMatch');
-  if (match !== undefined && match !== 'Exact' && match !== 'NotOlderThan')
-    throw new ApiError(
-      'Invalid',
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
-    );
   return {
     labelSelector: text(request, 'labelSelector'),
     fieldSelector: text(request, 'fieldSelector'),
     limit: number(request, 'limit'),
     continue: text(request, 'continue'),
     resourceVersion: text(request, 'resourceVersion'),
-    resourceVersionMatch: match,
+    resourceVersionMatch: oneOf('resourceVersionMatch', text(request, 'resourceVersionMatch'), [
+      'Exact',
+      'NotOlderThan',
+    ]),
   };
 }
 
 /** Only `All` is a valid value. `given` is the value from the body of a delete. */
 export function dryRunOf(request: FastifyRequest, given?: unknown): boolean {
   const values = [given ?? queryOf(request).dryRun ?? []].flat();
-  for (const value of values) {
-    if (value !== 'All')
-      throw new ApiError(
-        'Invalid',
-        `dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-      );
-  }
+  for (const value of values) oneOf('dryRun', value, ['All']);
   return values.length > 0;
 }
 
 export function writeOptions(request: FastifyRequest): WriteOptions {
-  const fieldValidation = text(request, 'fieldValidation') ?? 'Warn';
-  if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore')
-    throw new ApiError(
-      'Invalid',
-      `fieldValidation: Unsupported value: "${fieldValidation}": supported values: "Ignore", "Strict", "Warn"`,
-    );
+  const validation = text(request, 'fieldValidation') ?? 'Warn';
   return {
     dryRun: dryRunOf(request),
     fieldManager: text(request, 'fieldManager') ?? managerOf(request),
-    fieldValidation,
+    fieldValidation: oneOf('fieldValidation', validation, ['Ignore', 'Strict', 'Warn']),
     force: flag(request, 'force'),
     author: authorOf(request),
   };

@@ -8,7 +8,7 @@ import type { ResourceEvent } from '../registry/watch-objects.ts';
 import { forbidden, isReserved, mayUse, onlyController, type Subresource } from './access.ts';
 import { answer, representation, toApiError } from './answer.ts';
 import { type Asked, asked, askedText, keyOf, type Parts } from './kind-request.ts';
-import { dryRunOf, flag, listOptions, number, text } from './query-parameters.ts';
+import { dryRunOf, flag, listOptions, number, oneOf, text } from './query-parameters.ts';
 import { hasBody, objectBody } from './request-body.ts';
 import { create, isRelease, patch, patchOf, update, warned } from './write-requests.ts';
 
@@ -202,9 +202,6 @@ async function removeCollection(asked: Asked): Promise<FastifyReply> {
   return answer(request, reply, form.list(gone));
 }
 
-type Policy = NonNullable<DeleteOptions['propagationPolicy']>;
-const policies: readonly Policy[] = ['Background', 'Foreground', 'Orphan'];
-
 /** Reads the options from the body, or else from the query. */
 function deleteOptions(request: FastifyRequest): DeleteOptions {
   const body = hasBody(request) ? objectBody(request) : {};
@@ -214,12 +211,7 @@ function deleteOptions(request: FastifyRequest): DeleteOptions {
       `the body of a delete request must be DeleteOptions, found ${JSON.stringify(body.kind)}`,
     );
   const asked = body.propagationPolicy ?? text(request, 'propagationPolicy');
-  const propagationPolicy = policies.find((policy) => policy === asked);
-  if (asked !== undefined && propagationPolicy === undefined)
-    throw new ApiError(
-      'Invalid',
-      `propagationPolicy: Unsupported value: ${JSON.stringify(asked)}: supported values: ${policies.map((policy) => `"${policy}"`).join(', ')}`,
-    );
+  const propagationPolicy = oneOf('propagationPolicy', asked, ['Background', 'Foreground', 'Orphan']);
   const { uid, resourceVersion } = isObject(body.preconditions) ? body.preconditions : {};
   return {
     dryRun: dryRunOf(request, body.dryRun),

@@ -1,33 +1,17 @@
 import type { FastifyInstance } from 'fastify';
-import type { Apis, Listener } from '../client/streams.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
-import { type Exposition, type Meters, noMeters } from '../platform/meters.ts';
-import type { Registry } from '../registry/registry.ts';
-import type { Parser } from '../sources/parsing/parser.ts';
+import type { Listener } from '../client/streams.ts';
+import { type Meters, noMeters } from '../platform/meters.ts';
 import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
 import { KeptSocket } from './kept-socket.ts';
 import type { Parts } from './kind-request.ts';
-import type { Waiting } from './object-table.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
 import { countStreams } from './request-meters.ts';
 
-export interface ServerOptions {
-  registry: Registry;
-  apis: Apis;
-  version: string;
-  clock: Clock;
-  log: Log;
+export interface ServerOptions extends Omit<Parts, 'meters' | 'open' | 'pushes'> {
   meters?: Meters | undefined;
-  /** What `/metrics` answers. */
-  exposition?: Exposition | undefined;
-  /** Parses YAML bodies. The caller closes it. */
-  parser: Parser;
-  /** Returns how many messages wait for an Agent. */
-  waiting?: Waiting | undefined;
   /** The path of the unix socket, which has mode 0600. */
   socket: string;
   /** `host:port` for an additional TCP listener, always with TLS and bearer tokens. Port 0 is any free port. */
