@@ -1,5 +1,4 @@
-import { mcpAccess } from '../platform/mcp-access.ts';
-import { bridgeText } from '../platform/mcp-bridge.ts';
+import { bridgeText, mcpAccess } from '../platform/mcp-bridge.ts';
 import { ownCommand } from '../platform/own-command.ts';
 
 /**

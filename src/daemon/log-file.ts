@@ -16,7 +16,7 @@ import { beginning } from '../api/cut.ts';
 import { isObject } from '../api/schema.ts';
 import { visible } from '../api/visible.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
-import { rotatedLogs } from '../platform/log-files.ts';
+import { rotatedLogs } from '../platform/paths.ts';
 import { LogSink } from './log-sink.ts';
 
 /** Bytes of one log file. Two older files are kept as well. */

@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { type Entry, JournalError, type MessageChange } from './journal.ts';
-import { isRefused, isTaken } from './journal-failures.ts';
+import { type Entry, isRefused, isTaken, JournalError, type MessageChange } from './journal.ts';
 import { encode, fields } from './journal-rows.ts';
 import type { Message } from './message.ts';
 

@@ -57,3 +57,9 @@ function hash(text: string): string {
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
   return value.toString(16).padStart(8, '0');
 }
+
+/** The log file of background controllers. */
+export const controllerLog = (logs: string): string => join(logs, 'controller.log');
+
+/** The paths of the rotated logs, newest first. */
+export const rotatedLogs = (path: string): [string, string] => [`${path}.1`, `${path}.2`];

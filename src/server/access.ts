@@ -1,8 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import type { KindInfo, Verb } from '../api/kinds.ts';
+import { type KindInfo, kinds, type Verb, verbs } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
+import { isObject } from '../api/schema.ts';
+import { answer } from './answer.ts';
+import { objectBody } from './request-body.ts';
 
 /**
  * `admin` may do everything; `edit` may write everything in a namespace and read the rest; `view` may read everything
@@ -126,3 +130,35 @@ export function onlyController(user: User, verb: string, what: string): ApiError
 
 const cannot = ({ name }: User, verb: string, what: string, why: string): ApiError =>
   new ApiError('Forbidden', `${what} is forbidden: User "${name}" cannot ${verb} it: ${why}`);
+
+/** Serves `kubectl auth can-i`. k9s shows only resources for which it got a yes here. */
+export function accessReviewRoutes(app: FastifyInstance): void {
+  app.post('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', async (request, reply) => {
+    const { spec } = objectBody(request);
+    const about = isObject(spec) && isObject(spec.resourceAttributes) ? spec.resourceAttributes : {};
+    const status = { allowed: allows(request.user, about) };
+    const review = { kind: 'SelfSubjectAccessReview', apiVersion: 'authorization.k8s.io/v1' };
+    return answer(
+      request,
+      reply,
+      { ...review, metadata: { creationTimestamp: null }, spec: spec ?? {}, status },
+      201,
+    );
+  });
+}
+
+/** `*` asks about every verb or resource that any role may have. What is not served is allowed to no role. */
+function allows(user: User, about: Readonly<Record<string, unknown>>): boolean {
+  const { group = '', resource, verb } = about;
+  const below = subresources.find((known) => known === about.subresource);
+  const asked: readonly Verb[] = verb === '*' ? verbs : verbs.filter((known) => known === verb);
+  const meant = kinds.filter(
+    (info) => (resource === '*' || info.plural === resource) && (group === '*' || info.group === group),
+  );
+  const pairs = meant
+    .flatMap((info) => asked.map((one) => ({ info, one })))
+    .filter(({ info, one }) => resource !== '*' || !isReserved(one, info, below));
+  return pairs.length > 0 && pairs.every(({ info, one }) => mayUse(user.role, one, info, below));
+}
+
+const subresources: readonly Subresource[] = ['status', 'scale'];

@@ -1,10 +1,14 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import { type Authenticate, impersonates, refuseImpersonation, type User } from './access.ts';
-import { accessReviewRoutes } from './access-review-routes.ts';
+import {
+  type Authenticate,
+  accessReviewRoutes,
+  impersonates,
+  refuseImpersonation,
+  type User,
+} from './access.ts';
 import { answerError, toApiError } from './answer.ts';
 import { discoveryRoutes } from './discovery.ts';
-import { healthRoutes } from './health-routes.ts';
 import type { Parts } from './kind-request.ts';
 import { messageRoutes } from './message-routes.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -86,4 +90,16 @@ export async function createApp(
   webhookRoutes(app, deps);
   await app.ready();
   return app;
+}
+
+function healthRoutes(app: FastifyInstance, { exposition }: Parts): void {
+  // Always healthy: the server listens only after all its parts are ready.
+  for (const path of ['/healthz', '/livez', '/readyz'])
+    app.get(path, (_request, reply) => reply.type('text/plain').send('ok'));
+
+  // For each role: labels have names of Agents, which everyone may read.
+  if (exposition !== undefined)
+    app.get('/metrics', async (_request, reply) =>
+      reply.type(exposition.contentType).send(await exposition.text()),
+    );
 }

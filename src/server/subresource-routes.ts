@@ -1,16 +1,17 @@
-/** Routes for everything but messages that is served in addition to the objects. Each has its own interface. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
-import type { AnyObject, New } from '../api/objects.ts';
+import { kindInfo, type Verb } from '../api/kinds.ts';
+import type { AnyObject, Kind, New, ObjectKey } from '../api/objects.ts';
 import { isObject } from '../api/schema.ts';
 import type { ControllerApi, LogApi, PlanApi, SyncApi, VolumeApi } from '../client/streams.ts';
-import { forbidden } from './access.ts';
+import { forbidden, localUser, mayUse } from './access.ts';
 import { answer, toApiError } from './answer.ts';
+import { ownGroup } from './discovery.ts';
 import type { Parts } from './kind-request.ts';
-import { allow, allowedKey, ownPath, ownRoot } from './own-group.ts';
 import { authorOf, flag, number, time } from './query-parameters.ts';
 import { objectBody } from './request-body.ts';
 
+/** Routes for everything but messages that is served in addition to the objects. Each has its own interface. */
 type Common = Pick<Parts, 'registry' | 'log' | 'open'>;
 
 export function logRoutes(app: FastifyInstance, logs: LogApi, { registry, log, open }: Common): void {
@@ -84,3 +85,30 @@ export function syncRoutes(app: FastifyInstance, syncs: SyncApi): void {
     return answer(request, reply, await syncs.diffSync(key, { force: flag(request, 'force') }));
   });
 }
+
+/** The root of the controller's own paths. src/client/http-streams.ts uses them. */
+export const ownRoot = `/apis/${ownGroup}/v1`;
+
+/** Returns a path with a namespace and a name; `rest` is for example `agents/:name/forecast`. */
+export const ownPath = (rest: string): string => `${ownRoot}/namespaces/:namespace/${rest}`;
+
+/** Requires the permission that the same verb on the object itself requires. */
+export function allow(request: FastifyRequest, verb: Verb, kind: Kind): void {
+  const info = kindInfo(kind);
+  if (!mayUse(request.user.role, verb, info))
+    throw forbidden(request.user, verb, `${info.plural}.${ownGroup}`);
+}
+
+/** Returns the key in an ownPath, if the user has permission. */
+export function allowedKey(request: FastifyRequest, verb: Verb, kind: Kind): ObjectKey {
+  allow(request, verb, kind);
+  const { namespace, name } = request.params as { namespace: string; name: string }; // as the routes name them
+  return { namespace, name };
+}
+
+/**
+ * Returns who acts: the user of the token, whatever the body says. Only the socket's user, who is admin, may name a
+ * person (`named`): the command line reports the login of its user.
+ */
+export const personOf = ({ user }: FastifyRequest, named?: string): string =>
+  user.name === localUser ? (named ?? 'user') : user.name;

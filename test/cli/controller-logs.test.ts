@@ -18,7 +18,7 @@ import type { Cli } from '../../src/cli/cli.ts';
 import { controllerLogs, lastLines } from '../../src/cli/controller/controller-logs.ts';
 import type { GlobalOptions } from '../../src/cli/global-options.ts';
 import { shown, type Text } from '../../src/cli/print/shown.ts';
-import { controllerLog, rotatedLogs } from '../../src/platform/log-files.ts';
+import { controllerLog, rotatedLogs } from '../../src/platform/paths.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 let folder = '';

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { JournalError } from '../../src/messages/journal.ts';
-import { journalError } from '../../src/messages/journal-failures.ts';
+import { JournalError, journalError } from '../../src/messages/journal.ts';
 import { Puppet } from './puppet.ts';
 import { stage, withCommit } from './stage.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LogFile } from '../../src/daemon/log-file.ts';
-import { controllerLog, rotatedLogs } from '../../src/platform/log-files.ts';
+import { controllerLog, rotatedLogs } from '../../src/platform/paths.ts';
 
 const most = 10_000;
 let folder = '';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as after } from 'node:timers/promises';
 import { systemClock } from '../../src/platform/clock.ts';
-import { type Certificate, ensureCertificate } from '../../src/server/certificate.ts';
+import { type Certificate, ensureCertificate } from '../../src/server/remote.ts';
 import { cgiHead } from './cgi.ts';
 import type { Repository } from './repository.ts';
 import { cleanEnvironment } from './run.ts';

@@ -2,8 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { kindInfo } from '../../src/api/kinds.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import type { AnyResource } from '../../src/registry/object.ts';
-import { OwnerIndex } from '../../src/registry/owners.ts';
-import { Records, retried } from '../../src/registry/records.ts';
+import { OwnerIndex, Records, retried } from '../../src/registry/records.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { StoreError } from '../../src/store/store.ts';
 

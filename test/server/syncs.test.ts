@@ -3,8 +3,7 @@ import { ApiError } from '../../src/api/errors.ts';
 import { createHttpClient } from '../../src/client/http.ts';
 import type { SyncDiff } from '../../src/client/streams.ts';
 import type { Role } from '../../src/server/access.ts';
-import { ensureCertificate } from '../../src/server/certificate.ts';
-import { ensureTokens } from '../../src/server/remote.ts';
+import { ensureCertificate, ensureTokens } from '../../src/server/remote.ts';
 import { type Running, run } from './support.ts';
 
 let api: Running;

@@ -6,7 +6,7 @@ import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
-import { ensureCertificate } from '../../src/server/certificate.ts';
+import { ensureCertificate } from '../../src/server/remote.ts';
 import { type Answer, type Running, run, until } from './support.ts';
 
 const body = '{"ref":"refs/heads/main"}';

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { isObject } from '../../api/schema.ts';
 import { visibleLine } from '../../api/visible.ts';
 import { sleep } from '../../platform/clock.ts';
-import { controllerLog, rotatedLogs } from '../../platform/log-files.ts';
+import { controllerLog, rotatedLogs } from '../../platform/paths.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../failure.ts';
 import type { GlobalOptions } from '../global-options.ts';

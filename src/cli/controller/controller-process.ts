@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UnreachableError } from '../../api/errors.ts';
 import { sleep } from '../../platform/clock.ts';
 import { ignoring } from '../../platform/code.ts';
-import { controllerLog } from '../../platform/log-files.ts';
+import { controllerLog } from '../../platform/paths.ts';
 import { othersAnswer, type ServeOptions, startController } from '../background.ts';
 import type { Cli } from '../cli.ts';
 import { healLimitMs } from '../connect.ts';

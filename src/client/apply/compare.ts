@@ -1,11 +1,11 @@
 import { deepEqual } from '../../api/equal.ts';
 import { isApiError } from '../../api/errors.ts';
+import type { KindInfo } from '../../api/kinds.ts';
 import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';
-import type { Resources } from '../resources.ts';
-import { type ApplyOptions, identity, type Member, type Refused } from './member.ts';
+import { found, itemsOf, type Resources } from '../resources.ts';
 import { isUnchanged } from './unchanged.ts';
-import { applyOne } from './write-objects.ts';
+import { type ApplyOptions, applyOne, identity, type Member, type Refused } from './write-objects.ts';
 
 /** How the server would apply an object: before and after. `after` is absent if its namespace does not exist yet. */
 export interface Tried<M extends Member> {
@@ -84,3 +84,40 @@ const waitsForNamespace = (error: unknown, { key }: Member, coming: ReadonlySet<
   key.namespace !== undefined &&
   coming.has(key.namespace) &&
   (error.details?.kind === undefined || /namespace/i.test(error.details.kind));
+
+/**
+ * Returns the current objects of a set by identity, with one list for each kind and namespace, or with gets if they are
+ * few.
+ */
+export async function liveObjects(
+  resources: Resources,
+  members: readonly Member[],
+): Promise<ReadonlyMap<string, AnyObject>> {
+  const live = new Map<string, AnyObject>();
+  const groups = Map.groupBy(members, ({ info, key }) => `${info.kind}/${key.namespace ?? ''}`);
+  await Promise.all(
+    [...groups.values()].map(async (group) => {
+      const [first] = group;
+      if (first === undefined) return;
+      const { info, key } = first;
+      const objects =
+        group.length > 3 ? await listed(resources, info, key.namespace) : await gotten(resources, group);
+      for (const object of objects) {
+        const { namespace, name } = object.metadata;
+        live.set(identity({ info, key: namespace === undefined ? { name } : { namespace, name } }), object);
+      }
+    }),
+  );
+  return live;
+}
+
+const listed = async (
+  resources: Resources,
+  info: KindInfo,
+  namespace: string | undefined,
+): Promise<AnyObject[]> => itemsOf(info, await resources.list(info.kind, { namespace }));
+
+async function gotten(resources: Resources, group: readonly Member[]): Promise<AnyObject[]> {
+  const objects = await Promise.all(group.map(({ info, key }) => found(resources.get(info.kind, key))));
+  return objects.filter((object) => object !== undefined);
+}

@@ -1,8 +1,8 @@
 import { ApiError } from '../../api/errors.ts';
-import { type AnyObject, isTerminating } from '../../api/objects.ts';
+import type { KindInfo } from '../../api/kinds.ts';
+import { type AnyObject, isTerminating, type New, type ObjectKey } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';
 import type { Resources } from '../resources.ts';
-import type { ApplyOptions, Member, Refused } from './member.ts';
 
 /**
  * Writes kind by kind, in the order of the members, so that referenced objects are written before those that refer to
@@ -50,3 +50,31 @@ export const lostWith = ({ info, key }: Pick<Member, 'info' | 'key'>): ApiError 
     `${info.plural} ${JSON.stringify(key.name)} is being deleted, so the change is lost: apply it again after the deletion`,
     { details: { name: key.name, group: info.group, kind: info.plural } },
   );
+
+/** One object of a set that is applied together. */
+export interface Member {
+  info: KindInfo;
+  /** The object that is sent, with its namespace. */
+  object: New<AnyObject>;
+  key: ObjectKey;
+  /** Takes over fields that other managers own, for this object only. */
+  force?: boolean | undefined;
+}
+
+/** Returns a unique text for an object: `Agent/default/web`, `Runtime//docker`. */
+export const identity = ({ info, key }: Pick<Member, 'info' | 'key'>): string =>
+  `${info.kind}/${key.namespace ?? ''}/${key.name}`;
+
+export interface ApplyOptions {
+  fieldManager: string;
+  /** Takes over fields that other managers own. */
+  forceConflicts?: boolean | undefined;
+  /** The author to record: see WriteOptions. */
+  author?: string | undefined;
+}
+
+/** An object that the server refused, with the reason: an ApiError, or the error that prevented the request. */
+export interface Refused<M extends Member> {
+  member: M;
+  reason: unknown;
+}

@@ -5,7 +5,7 @@ import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { pathText } from '../../api/path.ts';
 import { syncManager } from '../../api/sync-names.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
-import { identity, type Refused } from '../../client/apply/member.ts';
+import { identity, type Refused } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import { mayTakeBack, type Rival, rivals, rivalsText, waitsForApproval } from '../../plan/sync/conflict.ts';
 import { syncOutOfBounds } from '../../plan/sync/sync-bounds.ts';

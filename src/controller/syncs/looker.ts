@@ -2,7 +2,7 @@ import { syncAnnotations } from '../../api/annotations.ts';
 import { ApiError } from '../../api/errors.ts';
 import { keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
 import { syncOfManager, takingOver } from '../../api/sync-names.ts';
-import type { Member } from '../../client/apply/member.ts';
+import type { Member } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
 import { span } from '../../plan/instant.ts';

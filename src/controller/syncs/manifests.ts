@@ -4,7 +4,7 @@ import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import type { AnyObject, New, Sync } from '../../api/objects.ts';
 import { type Path, pathText } from '../../api/path.ts';
 import { writtenWarnings } from '../../api/warnings.ts';
-import type { Member } from '../../client/apply/member.ts';
+import type { Member } from '../../client/apply/write-objects.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync/sync-bounds.ts';
 import type { Turns } from '../../platform/time-slice.ts';
 import type { Manifests } from '../../sources/source.ts';

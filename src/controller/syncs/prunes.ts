@@ -10,7 +10,7 @@ import {
   type SyncStatus,
 } from '../../api/objects.ts';
 import { syncManager } from '../../api/sync-names.ts';
-import { identity } from '../../client/apply/member.ts';
+import { identity } from '../../client/apply/write-objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncMember } from './manifests.ts';

@@ -1,7 +1,7 @@
 import { syncAnnotations } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/equal.ts';
 import { keyOf, keyText, type Sync, type SyncStatus } from '../../api/objects.ts';
-import { identity } from '../../client/apply/member.ts';
+import { identity } from '../../client/apply/write-objects.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
 import { pause } from '../../plan/sync/due.ts';

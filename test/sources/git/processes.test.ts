@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { killAllWith } from '../../../src/sources/git/git-processes.ts';
+import { killAllWith } from '../../../src/sources/git/git-command.ts';
 
 const variable = 'AGENTCTL_TEST_MARK';
 
