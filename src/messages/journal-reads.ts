@@ -1,10 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Journal, MessageFilter, StoredEvent } from './journal.ts';
+import type { Journal, MessageFilter, Scope, StoredEvent } from './journal.ts';
 import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
 import { whereFinal, whereOpen } from './journal-schema.ts';
 import type { AgentUsage, Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
 
-type Scope = { namespace?: string | undefined; agent?: string | undefined };
 type Condition = [sql: string, ...values: SQLInputValue[]];
 
 const whole = `SELECT ${selected}, t.text FROM messages m JOIN texts t ON t.message = m.ordinal`;

@@ -54,20 +54,12 @@ export interface Journal {
   /** Returns at most `limit` events after `seq`, in order. */
   events(message: string, after?: number, limit?: number): StoredEvent[];
   conversation(id: string): Conversation | undefined;
-  conversations(filter?: { namespace?: string | undefined; agent?: string | undefined }): Conversation[];
-  approvals(filter?: {
-    namespace?: string | undefined;
-    agent?: string | undefined;
-    state?: Approval['state'] | undefined;
-  }): Approval[];
+  conversations(filter?: Scope): Conversation[];
+  approvals(filter?: Scope & { state?: Approval['state'] | undefined }): Approval[];
   approval(id: string): Approval | undefined;
-  usage(filter?: { namespace?: string; agent?: string; since?: number }): UsageRecord[];
+  usage(filter?: Scope & { since?: number | undefined }): UsageRecord[];
   /** Returns the sums by agent and model. A missing model comes first. */
-  usageByModel(filter: {
-    namespace?: string | undefined;
-    agent?: string | undefined;
-    since?: number | undefined;
-  }): AgentUsage[];
+  usageByModel(filter: Scope & { since?: number | undefined }): AgentUsage[];
 
   /**
    * Removes final messages that ended before `before`, with their events. Then removes the oldest final ones while
@@ -142,9 +134,13 @@ export type MessageChange = Partial<
   >
 >;
 
-export interface MessageFilter {
+/** One Agent, the Agents of one namespace, or all. */
+export interface Scope {
   namespace?: string | undefined;
   agent?: string | undefined;
+}
+
+export interface MessageFilter extends Scope {
   conversation?: string | undefined;
   states?: readonly MessageState[] | undefined;
   /** Only messages that were accepted before this one. If it was removed, only those that were created before it. */

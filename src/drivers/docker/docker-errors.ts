@@ -116,3 +116,10 @@ export function stepError(error: unknown, ref: string, step: string): unknown {
     cause: error,
   });
 }
+
+/** Resolves to undefined if the engine does not have it. */
+export const ifExists = <T>(answer: Promise<T>): Promise<T | undefined> =>
+  answer.catch((error: unknown) => {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  });

@@ -7,7 +7,7 @@ import { type HostFiles, realPath } from './container-files.ts';
 import { beforeProgram, type Init, type Inits } from './container-init.ts';
 import type { Attachments } from './docker-attach.ts';
 import type { CommandCheck } from './docker-command.ts';
-import { gone, hasStatus, startError } from './docker-errors.ts';
+import { gone, hasStatus, ifExists, startError } from './docker-errors.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { imageMissing, type Pulls, pullPolicyOf } from './image-pulls.ts';
 import type { Network } from './network.ts';
@@ -112,10 +112,7 @@ export function createStarter(deps: StarterDeps): Starter {
   const untilGone = async (ref: string): Promise<void> => {
     const deadline = clock.now() + removalWaitMs;
     for (;;) {
-      const left = await inspect(ref).catch((error: unknown) => {
-        if (hasStatus(error, 404)) return undefined;
-        throw error;
-      });
+      const left = await ifExists(inspect(ref));
       if (left === undefined) return;
       if (clock.now() > deadline)
         throw new DriverError(
@@ -130,10 +127,7 @@ export function createStarter(deps: StarterDeps): Starter {
   /** Removes the container that has the name, if it is of the same instance. */
   const replace = async (spec: RunSpec, cause: unknown): Promise<void> => {
     const name = containerName(spec.identity);
-    const holder = await inspect(name).catch((error: unknown) => {
-      if (hasStatus(error, 404)) return undefined;
-      throw error;
-    });
+    const holder = await ifExists(inspect(name));
     if (holder === undefined) return;
     const label = holder.Config.Labels ?? {};
     const isOwn =

@@ -1,6 +1,6 @@
 import { uptime } from 'node:os';
 import type { EngineFacts } from './body.ts';
-import { hasStatus } from './docker-errors.ts';
+import { ifExists } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
 import { type ContainerInspect, instantOf } from './wire.ts';
 
@@ -28,13 +28,8 @@ export async function readEngineStart(
   now: number,
 ): Promise<number | undefined> {
   if (podman) return local ? now - uptime() * 1000 : undefined;
-  try {
-    const { Created: created } = await engine.fresh.getNetwork('bridge').inspect();
-    return instantOf(created);
-  } catch (error) {
-    if (hasStatus(error, 404)) return undefined;
-    throw error;
-  }
+  const bridge = await ifExists(engine.fresh.getNetwork('bridge').inspect());
+  return bridge === undefined ? undefined : instantOf(bridge.Created);
 }
 
 /** Returns where the controller can reach a port of the container. Pure. */

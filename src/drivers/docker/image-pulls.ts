@@ -1,17 +1,11 @@
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
-import { hasStatus } from './docker-errors.ts';
+import { ifExists } from './docker-errors.ts';
 import { type Engine, EngineError } from './engine.ts';
 
 /** Returns undefined if the engine does not have the image. */
 export async function imageId({ calls }: Engine, image: string): Promise<string | undefined> {
-  try {
-    const { Id: id } = await calls.getImage(encodeImage(image)).inspect();
-    return id;
-  } catch (error) {
-    if (hasStatus(error, 404)) return undefined;
-    throw error;
-  }
+  return (await ifExists(calls.getImage(encodeImage(image)).inspect()))?.Id;
 }
 
 export const encodeImage = (image: string): string => image.split('/').map(encodeURIComponent).join('/');

@@ -173,13 +173,11 @@ export async function killCgroup(clock: Clock, folder: string): Promise<void> {
 
 /** Kills atomically through cgroup.kill, so that nothing can fork meanwhile. Only in version 2, since Linux 5.14. */
 function killAtOnce(folder: string): boolean {
-  try {
+  const kill = (): boolean => {
     writeFileSync(join(folder, 'cgroup.kill'), '1', { flag: 'r+' });
     return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'EOPNOTSUPP')) return false;
-    throw error;
-  }
+  };
+  return ignoring(kill, 'ENOENT', 'EOPNOTSUPP') ?? false;
 }
 
 /** Returns the processes of a cgroup and of its children; undefined if it is gone. Never waits for a disk. */
