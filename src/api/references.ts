@@ -14,31 +14,23 @@ export interface Reference {
 type Template = AgentSpec['template'];
 
 /** Returns all references of a template, in its order. */
-export function references(template: Template): Reference[] {
+export function references({ env = [], envFrom = [], files = [], volumes = [] }: Template): Reference[] {
   const found: Reference[] = [];
-  for (const { name, valueFrom } of template.env ?? []) {
-    const field = `spec.template.env[${name}]`;
-    if (valueFrom?.secretKeyRef !== undefined)
-      found.push({ kind: 'Secret', ...valueFrom.secretKeyRef, field });
-    if (valueFrom?.configMapKeyRef !== undefined)
-      found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field });
-  }
-  for (const [index, { secretRef, configMapRef }] of (template.envFrom ?? []).entries()) {
-    const field = `spec.template.envFrom[${index}]`;
-    if (secretRef !== undefined) found.push({ kind: 'Secret', ...secretRef, field });
-    if (configMapRef !== undefined) found.push({ kind: 'ConfigMap', ...configMapRef, field });
-  }
-  for (const { path, secretKeyRef, configMapKeyRef } of template.files ?? []) {
-    const field = `spec.template.files[${path}]`;
-    if (secretKeyRef !== undefined) found.push({ kind: 'Secret', ...secretKeyRef, field });
-    if (configMapKeyRef !== undefined) found.push({ kind: 'ConfigMap', ...configMapKeyRef, field });
-  }
-  for (const { name, secret, configMap } of template.volumes ?? []) {
-    const field = `spec.template.volumes[${name}]`;
-    if (secret !== undefined)
-      found.push({ kind: 'Secret', name: secret.secretName, optional: secret.optional, field });
-    if (configMap !== undefined)
-      found.push({ kind: 'ConfigMap', name: configMap.name, optional: configMap.optional, field });
+  type Named = Omit<Reference, 'kind' | 'field'>;
+  const add = (field: string, secret: Named | undefined, configMap: Named | undefined): void => {
+    if (secret !== undefined) found.push({ kind: 'Secret', ...secret, field });
+    if (configMap !== undefined) found.push({ kind: 'ConfigMap', ...configMap, field });
+  };
+  for (const { name, valueFrom } of env)
+    add(`spec.template.env[${name}]`, valueFrom?.secretKeyRef, valueFrom?.configMapKeyRef);
+  for (const [index, { secretRef, configMapRef }] of envFrom.entries())
+    add(`spec.template.envFrom[${index}]`, secretRef, configMapRef);
+  for (const { path, secretKeyRef, configMapKeyRef } of files)
+    add(`spec.template.files[${path}]`, secretKeyRef, configMapKeyRef);
+  for (const { name, secret, configMap } of volumes) {
+    const ofSecret = secret && { name: secret.secretName, optional: secret.optional };
+    const ofConfigMap = configMap && { name: configMap.name, optional: configMap.optional };
+    add(`spec.template.volumes[${name}]`, ofSecret, ofConfigMap);
   }
   return found;
 }
