@@ -49,8 +49,10 @@ export function oneOf<const T extends string>(
   const found = supported.find((one) => one === value);
   if (found !== undefined || value === undefined) return found;
   const values = supported.map((one) => `"${one}"`).join(', ');
-  const message = `${name}: Unsupported value: ${JSON.stringify(value)}: supported values: ${values}`;
-  throw new ApiError(reason, message);
+  throw new ApiError(
+    reason,
+    `${name}: Unsupported value: ${JSON.stringify(value)}: supported values: ${values}`,
+  );
 }
 
 export function listOptions(request: FastifyRequest): RegistryListOptions {
