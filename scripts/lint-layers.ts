@@ -1,9 +1,10 @@
 /**
  * Checks the layers of src: a package imports only from lower layers, type imports too. In the pure packages it also
- * refuses clocks, randomness, IO and async. No files import each other in a circle.
+ * refuses clocks, randomness, IO and async. No files import each other in a circle,
+ * and no two have one name, except that a verb's file has the name of the verb.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { circleOf, imports, layers, packageOf, sourceFiles } from './layers.ts';
 
 const src = join(import.meta.dirname, '../src');
@@ -50,6 +51,9 @@ for (const file of sourceFiles()) {
 }
 const circle = circleOf(all);
 if (circle.length > 0) problems.push(`these files import each other in a circle: ${circle.join(' -> ')}`);
+const named = sourceFiles().filter((file) => !file.startsWith('cli/verbs/'));
+for (const [name, files] of Map.groupBy(named, (file) => basename(file)))
+  if (files.length > 1) problems.push(`${name} is the name of several files: ${files.join(', ')}`);
 for (const problem of problems) console.error(problem);
 console.log(problems.length === 0 ? 'The layers hold.' : `${problems.length} problems with the layers.`);
 process.exitCode = problems.length === 0 ? 0 : 1;
