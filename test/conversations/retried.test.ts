@@ -27,6 +27,6 @@ test('of two who send a dead letter again at once, one does, and the other is to
   puppet.say(id, { type: 'error', error: 'broken' });
   await at.end(id);
   const both = await Promise.allSettled([at.world.talk.retry(key(id)), at.world.talk.retry(key(id))]);
-  expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { reason: 'Conflict' } }]);
+  expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'Conflict' } }]);
   await at.world.until(() => puppet.turns.length === 2);
 });
