@@ -10,12 +10,26 @@ import { bundleOptions, root } from './bundle/options.ts';
 
 const dist = join(root, 'dist');
 
-/** Leaves what is large to files of their own, so that no other verb reads them. */
+/** Leaves what is large to files of their own, so that no other verb reads them. Fails if one is not found. */
 const largeApart: Plugin = {
   name: 'large-apart',
   setup(build) {
-    build.onResolve({ filter: /\/daemon\/main\.ts$/ }, () => ({ path: './daemon.cjs', external: true }));
-    build.onResolve({ filter: /\/mcp\/serve\.ts$/ }, () => ({ path: './mcp.cjs', external: true }));
+    const apart = new Map([
+      ['daemon/daemon.ts', './daemon.cjs'],
+      ['mcp/mcp-start.ts', './mcp.cjs'],
+    ]);
+    const found = new Set<string>();
+    build.onResolve({ filter: /\.ts$/ }, ({ path }) => {
+      for (const [end, file] of apart)
+        if (path.endsWith(`/${end}`)) {
+          found.add(end);
+          return { path: file, external: true };
+        }
+      return undefined;
+    });
+    build.onEnd(() => {
+      for (const end of apart.keys()) if (!found.has(end)) throw new Error(`nothing imports ${end}`);
+    });
   },
 };
 
