@@ -32,7 +32,7 @@ export interface ReconcileContext {
   signal: AbortSignal;
 }
 
-/** The keys of one reconciler, for whoever knows that one is due. */
+/** Adds keys of one reconciler to the queue. */
 export interface Keys<K extends string = string> {
   add(key: K): void;
   /** Adds the key at an instant. If it already has a delay, the earlier one wins. */

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
 import { AgentctlError } from '../../api/errors.ts';
-import { isCode } from '../../platform/code.ts';
+import { ignoring, isCode } from '../../platform/code.ts';
 import { limits, SourceError } from '../source.ts';
 import { limitedBy, shell } from '../source-limits.ts';
 
@@ -128,7 +128,7 @@ async function execute<T>(
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (): void => {
     // git leaves ssh and the https helper running, and they hold its pipes open.
-    void killAllWith(mark, id);
+    killAllWith(mark, id).catch(reject);
     setTimeout(() => reject(stopped()), grace).unref();
   };
   const stopped = (): SourceError => (signal.aborted ? aborted(signal) : tooMuch());
@@ -179,24 +179,20 @@ export async function killAllWith(variable: string, value: string): Promise<void
   }
 }
 
-/** Returns none if /proc cannot be read now: the next scan may find some. */
-function processes(): number[] {
-  try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
+/** The next scan may find what could not be read because too many files are open. */
+const tooManyOpen = ['EMFILE', 'ENFILE'];
 
-function environmentOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    return ''; // gone, or another user's; an unreadable process ends by its own timeouts
-  }
-}
+const processes = (): number[] =>
+  (ignoring(() => readdirSync('/proc'), 'ENOENT', ...tooManyOpen) ?? [])
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** Empty if the process is gone or another user's: such a process ends by its own timeouts. */
+const environmentOf = (pid: number): string =>
+  ignoring(
+    () => readFileSync(`/proc/${pid}/environ`, 'latin1'),
+    ...['ENOENT', 'ESRCH', 'EACCES', 'EPERM', ...tooManyOpen],
+  ) ?? '';
 
 function kill(pid: number): void {
   try {
