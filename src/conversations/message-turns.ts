@@ -6,7 +6,7 @@ import { type AccountFault, accountFault } from './agent-account.ts';
 import type { Link } from './link.ts';
 import { bounded, keyOf, type Open, type Thread } from './open-message.ts';
 import type { Rules } from './rules.ts';
-import { accountOf } from './spending.ts';
+import { spendingOf } from './spending.ts';
 import type { TalkState } from './talk-state.ts';
 import { withTold } from './thread-sessions.ts';
 
@@ -265,7 +265,7 @@ export class Turns {
     const box = this.#talkState.box(key);
     const now = deps.clock.now();
     const begun = message.state !== 'Pending';
-    const { entries, spent, conversation } = accountOf(open, thread.record, { now, begun });
+    const { entries, spent, conversation } = spendingOf(open, thread.record, { now, begun });
     const set: MessageChange = {
       ...(open.cancellation === undefined ? {} : { reason: undefined, error: undefined }),
       ...end,
@@ -324,7 +324,7 @@ export class Turns {
     const key = keyOf(message);
     const box = this.#talkState.box(key);
     const begun = message.state !== 'Pending' && (message.written || message.produced);
-    const account = accountOf(open, thread.record, { now: this.#talkState.deps.clock.now(), begun });
+    const account = spendingOf(open, thread.record, { now: this.#talkState.deps.clock.now(), begun });
     const { spent } = account;
     const change: MessageChange = {
       ...{ ...set, state: 'Pending', written: false, spent },

@@ -13,7 +13,7 @@ const tokenCounters = ['inputTokens', 'outputTokens', 'totalTokens'] as const;
  * subtracted, as `countingOf` says. Unreported numbers stay absent. For a turn that has begun, `unreported` counts
  * them.
  */
-export function accountOf(
+export function spendingOf(
   open: Pick<Open, 'message' | 'reports' | 'calls'>,
   conversation: Conversation,
   { now, begun }: { now: number; begun: boolean },

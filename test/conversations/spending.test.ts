@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { accountOf } from '../../src/conversations/spending.ts';
+import { spendingOf } from '../../src/conversations/spending.ts';
 import { loadedAgain } from '../../src/conversations/thread-sessions.ts';
 import type { Conversation, Spent, UsageRecord } from '../../src/messages/message.ts';
 import type { Usage } from '../../src/protocols/turn-events.ts';
@@ -14,7 +14,7 @@ function turns(...all: (readonly Report[])[]): { records: UsageRecord[]; spent: 
     const { calls = 0, loaded = false, costThen } = reported[0] ?? {};
     if (loaded) thread = { ...thread, reported: loadedAgain(thread.reported, costThen) };
     const turn = { message: message(`${index}`, { deliveredAt: 5 }), reports, calls };
-    const account = accountOf(turn, thread, { now: 7, begun: true });
+    const account = spendingOf(turn, thread, { now: 7, begun: true });
     thread = account.conversation;
     for (const entry of account.entries) if (entry.type === 'Usage') records.push(entry.record);
   }
@@ -166,7 +166,7 @@ describe('what a turn has used', () => {
   test('is nothing where none has begun', () => {
     const waits = { message: message('1'), reports: {}, calls: 0 };
     const thread = conversation('c');
-    expect(accountOf(waits, thread, { now: 7, begun: false })).toEqual({
+    expect(spendingOf(waits, thread, { now: 7, begun: false })).toEqual({
       entries: [],
       spent: undefined,
       conversation: thread,
