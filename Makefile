@@ -55,7 +55,7 @@ scenarios: build ## whole stories on the real command line; with an engine, in c
 published: build ## try coding agents as they are published, with scripted models; fetches 2 GB once
 	@vitest run --project 'published*'
 
-mutate: node_modules/.installed ## show changes of src that no test notices; FILES=src/plan/stop.ts tries some, all take hours
+mutate: node_modules/.installed ## show changes of src that no test notices; FILES=src/plan/stop.ts or SAMPLE=5 (percent) tries some, all take hours
 	@node test/mutation/main.ts $(FILES)
 
 bench: build ## measure, beside references in the same run

@@ -1,22 +1,35 @@
 /**
  * Changes src in small ways and runs the tests for each: a change that no test notices is printed, unless it is listed in
- * equivalent.yaml. Arguments name the files to change; without them, all of packages.ts. Takes hours for all.
+ * equivalent.yaml. Arguments name the packages of packages.ts, or files in them; without them, all. Takes hours for all:
+ * SAMPLE=5 in the environment tries 5 % at random. SEED repeats a sample.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, matchesGlob } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { packages } from './packages.ts';
-import { type Comparison, compare, type Equivalent, type FileResult, type Report } from './report.ts';
+import {
+  type Comparison,
+  compare,
+  type Equivalent,
+  type FileResult,
+  interval,
+  type Report,
+} from './report.ts';
 
 const root = join(import.meta.dirname, '../..');
 const list: Equivalent[] = parse(readFileSync(join(import.meta.dirname, 'equivalent.yaml'), 'utf8'));
 const named = process.argv.slice(2);
+const { SAMPLE: sample = '100', SEED: seed = String(Date.now()) } = process.env;
+if (!(Number(sample) > 0 && Number(sample) <= 100))
+  throw new Error(`SAMPLE is "${sample}": use a number up to 100`);
 
 const results: Comparison[] = [];
 for (const [name, { mutate }] of Object.entries(packages)) {
   const files =
-    named.length === 0 ? mutate : named.filter((file) => mutate.some((glob) => within(file, glob)));
+    named.length === 0 || named.includes(name)
+      ? mutate
+      : named.filter((file) => mutate.some((glob) => within(file, glob)));
   if (files.length > 0) results.push(compare(tried(name, files), list));
 }
 if (results.length === 0) throw new Error(`none of ${named.join(', ')} is in test/mutation/packages.ts`);
@@ -24,6 +37,7 @@ const files = results.flatMap((one) => one.files);
 const survivors = files.flatMap((one) => one.survivors);
 const stale = results.flatMap((one) => one.stale);
 console.log(table(files));
+if (sample !== '100') console.log(`\n${estimate(files)}`);
 if (survivors.length > 0)
   console.log(
     `\nNo test notices these ${survivors.length}. Write one, or add the mutant to equivalent.yaml with a reason:\n\n${stringify(survivors, { lineWidth: 0 })}`,
@@ -41,8 +55,15 @@ function within(file: string, glob: string): boolean {
 
 function tried(name: string, mutate: readonly string[]): Report {
   mkdirSync(join(root, 'coverage'), { recursive: true });
-  const env = { PROPERTY_SEED: '20261121', PROPERTY_RUNS: '10', ...process.env, MUTATION_PACKAGE: name };
+  const env = {
+    PROPERTY_SEED: '20261121',
+    PROPERTY_RUNS: '10',
+    ...process.env,
+    SEED: seed,
+    MUTATION_PACKAGE: name,
+  };
   const words = ['run', 'test/mutation/stryker.json', '--mutate', mutate.join(',')];
+  if (sample !== '100') words.push('--checkers', 'sample');
   const { status, error } = spawnSync('stryker', words, { cwd: root, env, stdio: 'inherit' });
   if (error !== undefined) throw error;
   if (status !== 0) {
@@ -58,6 +79,7 @@ function table(files: readonly FileResult[]): string {
   const total: FileResult = {
     file: 'all',
     killed: sum(({ killed }) => killed),
+    timedOut: sum(({ timedOut }) => timedOut),
     equivalent: sum(({ equivalent }) => equivalent),
     untried: sum(({ untried }) => untried),
     survivors: survivors,
@@ -65,9 +87,9 @@ function table(files: readonly FileResult[]): string {
   const rows = [...files, total].map((file) => [
     file.file,
     score(file),
-    ...[file.killed, file.survivors.length, file.equivalent, file.untried].map(String),
+    ...[file.killed, file.timedOut, file.survivors.length, file.equivalent, file.untried].map(String),
   ]);
-  const all = [['file', 'score', 'killed', 'survived', 'equivalent', 'untried'], ...rows];
+  const all = [['file', 'score', 'killed', 'timed out', 'survived', 'equivalent', 'untried'], ...rows];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all
     .map((row) =>
@@ -75,6 +97,14 @@ function table(files: readonly FileResult[]): string {
     )
     .map((cells) => cells.join('  '))
     .join('\n');
+}
+
+/** What a sample says about all mutants. */
+function estimate(files: readonly FileResult[]): string {
+  const killed = files.reduce((sum, file) => sum + file.killed, 0);
+  const tried = killed + survivors.length;
+  const [low, high] = interval(killed, tried).map((share) => (100 * share).toFixed(1));
+  return `SAMPLE=${sample} SEED=${seed}: ${killed} of ${tried} are killed. Of all, ${low} to ${high} % (95 % confidence).`;
 }
 
 /** Without the equivalent ones. */

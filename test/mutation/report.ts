@@ -34,6 +34,8 @@ interface Survivor extends Omit<Equivalent, 'reason'> {
 export interface FileResult {
   file: string;
   killed: number;
+  /** Of those killed: tests that did not end in time, as they do under load, too. */
+  timedOut: number;
   equivalent: number;
   survivors: readonly Survivor[];
   /** Run only while a module is loaded; each would take all tests. */
@@ -52,11 +54,14 @@ export function compare(report: Report, list: readonly Equivalent[]): Comparison
     const listed = list.filter((one) => one.file === file);
     const lines = source.split('\n');
     const survivors: Survivor[] = [];
-    const count = { killed: 0, equivalent: 0, untried: 0 };
+    const count = { killed: 0, timedOut: 0, equivalent: 0, untried: 0 };
     for (const mutant of mutants) {
       switch (mutant.status) {
-        case 'Killed':
         case 'Timeout':
+          count.timedOut += 1;
+          count.killed += 1;
+          continue;
+        case 'Killed':
         case 'RuntimeError':
           count.killed += 1;
           continue;
@@ -65,22 +70,36 @@ export function compare(report: Report, list: readonly Equivalent[]): Comparison
           continue;
         case 'Survived':
         case 'NoCoverage':
+        case 'CompileError':
           break;
         default:
           throw new Error(`a mutant of ${file} is ${mutant.status}`);
       }
       const survivor = survivorOf(file, lines, mutant);
       const known = listed.find((one) => one.line === survivor.line && one.mutant === survivor.mutant);
+      if (known !== undefined) used.add(known);
+      if (mutant.status === 'CompileError') continue; // not in the sample
       if (known === undefined) survivors.push(survivor);
-      else {
-        used.add(known);
-        count.equivalent += 1;
-      }
+      else count.equivalent += 1;
     }
     return { file, survivors, ...count };
   });
   const stale = list.filter((one) => report.files[one.file] !== undefined && !used.has(one));
   return { files, stale };
+}
+
+/**
+ * The bounds, from 0 to 1, between which the share of all lies with a probability of 95 %, if `count` of a random sample
+ * of `tried` are counted (Wilson's interval).
+ */
+export function interval(count: number, tried: number): [number, number] {
+  if (tried === 0) return [0, 1];
+  const z = 1.96;
+  const share = count / tried;
+  const center = share + z ** 2 / (2 * tried);
+  const margin = z * Math.sqrt((share * (1 - share)) / tried + z ** 2 / (4 * tried ** 2));
+  const scale = 1 + z ** 2 / tried;
+  return [Math.max(0, (center - margin) / scale), Math.min(1, (center + margin) / scale)];
 }
 
 function survivorOf(
