@@ -17,7 +17,15 @@ import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { confirmReady } from './confirm.ts';
 import { countRuns } from './controller-meters.ts';
-import { type ExecuteContext, execute, fieldManager, gone, letGo, specOfRun } from './execute.ts';
+import {
+  type ExecuteContext,
+  execute,
+  fieldManager,
+  gone,
+  letGo,
+  recordedSpec,
+  specOfRun,
+} from './execute.ts';
 import type { Flights } from './flights.ts';
 import type { Keys, Reconciler, Requeue } from './manager.ts';
 import type { Observer } from './observer.ts';
@@ -110,7 +118,7 @@ export class AgentReconciler implements Reconciler {
     void unconfirmed?.looked.then((seen) => enqueue(key, seen ? undefined : clock.now() + 1_000));
 
     // Running instances get their messages now: a lost claim does not affect them.
-    this.#deps.conversations.attend(world, plan);
+    this.#connect(world, plan);
     const held = unconfirmed?.names ?? new Set<string>();
     const lost = await this.#claim(world, plan, held);
     admission.settled(key, plan.wants);
@@ -124,6 +132,24 @@ export class AgentReconciler implements Reconciler {
     if (failed === undefined) return { requeueAt: plan.wakeAt };
     if (plan.wakeAt !== undefined) enqueue(key, plan.wakeAt);
     throw new ActionFailed(failed);
+  }
+
+  /** Attaches the runs that are up, and detaches those that have ended. */
+  #connect({ agent, instances, revisions }: World, plan: Plan): void {
+    const { conversations } = this.#deps;
+    for (const { object, observed } of instances) {
+      const { uid, name } = object.metadata;
+      const { run, stop } = plan.instances.get(name) ?? object.status ?? {};
+      conversations.setStopping(uid, stop !== undefined || isTerminating(object));
+      if (run?.startedAt === undefined || observed === 'Unknown') continue;
+      const { number, ref, revision, startedAt: startId } = run;
+      const found = observed.find((one) => one.ref === ref && one.startId === startId);
+      if (found === undefined) continue;
+      if (found.state === 'Exited') conversations.detach(uid, startId);
+      const recorded = revisions.find(({ metadata }) => metadata.name === revision);
+      const spec = recorded === undefined ? agent.spec : recordedSpec(recorded);
+      conversations.attach(agent, object, { number, startId, ref: found.ref }, spec);
+    }
   }
 
   /**

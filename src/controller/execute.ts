@@ -154,7 +154,7 @@ export async function specOfRun(context: ExecuteContext, instance: Instance): Pr
 }
 
 /** A Revision records a spec; its schema leaves it open, hence the cast. */
-const recordedSpec = (revision: Revision): AgentSpec => revision.data as unknown as AgentSpec;
+export const recordedSpec = (revision: Revision): AgentSpec => revision.data as unknown as AgentSpec;
 
 function runtimeOf({ session, instance }: ExecuteContext): { session: Session; instance: Instance } {
   if (session === undefined || instance === undefined) {

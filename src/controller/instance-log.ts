@@ -2,7 +2,7 @@ import { ApiError } from '../api/errors.ts';
 import { type Instance, keyOf, keyText, type ObjectKey } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { LogApi, LogEntry, LogOptions } from '../client/streams.ts';
-import { protocolOf } from '../conversations/rules.ts';
+import { protocolOf } from '../conversations/ports.ts';
 import {
   type Driver,
   DriverError,

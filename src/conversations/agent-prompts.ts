@@ -1,5 +1,6 @@
 import { type Agent, keyText } from '../api/objects.ts';
 import type { InboxView, Instant } from '../plan/world.ts';
+import type { Marks } from './marks.ts';
 import type { Draft, Intake } from './message-intake.ts';
 import { keyOf } from './open-message.ts';
 import type { TalkState } from './talk-state.ts';
@@ -14,11 +15,13 @@ export interface Prompt {
 
 /** An Agent's own prompts: spec.prompt and those of its schedule. The journal stores the time with the message. */
 export class Prompts {
-  readonly #talkState: TalkState;
+  readonly #talk: TalkState;
+  readonly #marks: Marks;
   readonly #intake: Intake;
 
-  constructor(talkState: TalkState, intake: Intake) {
-    this.#talkState = talkState;
+  constructor(talk: TalkState, marks: Marks, intake: Intake) {
+    this.#talk = talk;
+    this.#marks = marks;
     this.#intake = intake;
   }
 
@@ -28,12 +31,12 @@ export class Prompts {
     const sent = new Map<string, Instant>();
     const prefix = `prompt/${agent.metadata.uid}/`;
     for (const { name } of [{ name: '' }, ...schedule]) {
-      const at = this.#talkState.marks.get(prefix + name);
+      const at = this.#marks.get(prefix + name);
       if (at !== undefined) sent.set(name, at);
     }
     const open = new Set<string>();
     if (schedule.length > 0)
-      for (const { message } of this.#talkState.opens.values())
+      for (const { message } of this.#talk.opens.values())
         if (message.from.kind === 'Schedule' && keyOf(message) === keyText(agent.metadata))
           open.add(message.from.name);
     return { sent, open };
@@ -57,22 +60,22 @@ export class Prompts {
       mark,
     };
     await this.#intake.send(agent, draft);
-    this.#talkState.marks.noted(mark);
+    this.#marks.noted(mark);
   }
 
   /** Returns the uids of the Agents for which it is stored when something was sent. */
   agents(): Set<string> {
-    const names = this.#talkState.marks.names().map((name) => name.split('/'));
+    const names = this.#marks.names().map((name) => name.split('/'));
     return new Set(names.flatMap(([kind, uid = '']) => (kind === 'prompt' ? [uid] : [])));
   }
 
   /** The Agent is gone. */
   forget(uid: string): void {
-    this.#talkState.marks.drop(`prompt/${uid}/`);
+    this.#marks.drop(`prompt/${uid}/`);
   }
 
   async skip(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
     const mark = { name: `prompt/${agent.metadata.uid}/${schedule}`, at: dueAt };
-    await this.#talkState.marks.set([mark]);
+    await this.#marks.set([mark]);
   }
 }

@@ -1,42 +1,33 @@
-import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
-import type { Agent, Instance } from '../api/objects.ts';
-import { formatTime } from '../api/time.ts';
 import type { Fleet } from '../client/fleet.ts';
-import type { Recorder } from '../client/recorder.ts';
-import type { Clock } from '../platform/clock.ts';
 import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
-import { type AccountFault, type Hold, holdOf } from './agent-account.ts';
+import { holdOf } from './agent-account.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { Link, LinkDeps } from './link.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
-import type { Asking, Caches } from './ports.ts';
+import type { Context, Ports } from './ports.ts';
 import type { Routes } from './routes.ts';
 import type { TalkState } from './talk-state.ts';
 
-export interface AgentReportsDeps {
-  talkState: TalkState;
+interface AgentReportsDeps extends Pick<Ports, 'fleet'> {
   turns: Turns;
   routes: Routes;
   approvals: Approvals;
   enforcement: Enforcement;
-  cache: Caches;
-  recorder: Recorder;
-  clock: Clock;
-  instance(uid: string): Instance | undefined;
-  fleet(from: Agent, instance: Asking): Fleet;
 }
 
 /** Passes what agents report and request to the parts that handle it. */
 export class AgentReports {
+  readonly #context: Context;
+  readonly #talk: TalkState;
   readonly #deps: AgentReportsDeps;
-  readonly #talkState: TalkState;
 
-  constructor(deps: AgentReportsDeps) {
+  constructor(context: Context, talk: TalkState, deps: AgentReportsDeps) {
+    this.#context = context;
+    this.#talk = talk;
     this.#deps = deps;
-    this.#talkState = deps.talkState;
   }
 
   /** Returns the Host of a link that is being made. */
@@ -69,16 +60,15 @@ export class AgentReports {
     this.#deps.turns.event(link, id, event);
     if (event.type !== 'background') return;
     // Background events of a question's turn are also shown to those who follow the message it belongs to.
-    const parent = this.#talkState.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
+    const parent = this.#talk.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
-      link.push(this.#talkState.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
+      link.push(this.#talk.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
   }
 
   #used(link: Link, id: string | undefined, use: ToolUse): void {
     const open = this.#deps.turns.current(link, id);
     if (this.#deps.enforcement.used(link, open, use)) return;
-    const accepts =
-      this.#deps.cache.agents.get(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
+    const accepts = this.#context.agent(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
     if (!accepts && open !== undefined)
       this.#deps.turns.cancel(open, {
         reason: 'PermissionsNotEnforced',
@@ -90,7 +80,7 @@ export class AgentReports {
     link: Link,
     request: { requestId: string; action: string; params: Record<string, unknown> },
   ): Promise<void> {
-    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const agent = this.#context.agent(keyOf(link.target));
     const { requestId, action, params } = request;
     try {
       if (agent === undefined) return;
@@ -104,19 +94,12 @@ export class AgentReports {
   }
 
   #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
-    const agent = this.#deps.cache.agents.get(keyOf(link.target));
+    const agent = this.#context.agent(keyOf(link.target));
     const hold =
-      agent === undefined || until === undefined ? undefined : holdOf(agent, until, this.#deps.clock.now());
-    this.accountFails(link, { condition: 'WithinQuota', reason: 'QuotaExceeded', message, until }, hold);
-  }
-
-  /** Reports a fault of an agent's account as a condition and as an Event. */
-  accountFails(link: Link, { condition, reason, message, until }: AccountFault, hold?: Hold): void {
-    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
-    link.facts.accountFails(condition, reason, text, hold);
-    const about = this.#deps.instance(link.target.uid);
-    if (about !== undefined)
-      this.#deps.recorder.recordEvent(about, { type: 'Warning', reason, message: text });
+      agent === undefined || until === undefined
+        ? undefined
+        : holdOf(agent, until, this.#context.clock.now());
+    link.accountFails({ condition: 'WithinQuota', reason: 'QuotaExceeded', message, until }, hold);
   }
 }
 

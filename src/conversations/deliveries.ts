@@ -9,6 +9,7 @@ import { countDelivery } from './message-meters.ts';
 import { cancelledEnd, type Turns } from './message-turns.ts';
 import type { Open } from './open-message.ts';
 import { keyOf } from './open-message.ts';
+import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 import { Openings, prefaceOf } from './thread-sessions.ts';
 
@@ -20,32 +21,26 @@ const askAgain = [1_000, 4_000];
 /** Milliseconds to read what a run wrote while the controller was down. */
 const catchUp = 500;
 
-export interface DeliveriesDeps {
-  talkState: TalkState;
-  turns: Turns;
-  agent(key: string): Agent | undefined;
-  /** Whether a gate holds the Agent. */
-  isHeld(agent: Agent): boolean;
-  /** A turn has begun: from now on the agent must show activity. */
-  begun(agent: Agent): void;
-}
-
 /** Delivers messages to free instances: journals the attempt first, then writes it to the pipe. */
 export class Deliveries {
-  readonly #talkState: TalkState;
+  readonly #context: Context;
+  readonly #talk: TalkState;
   readonly #turns: Turns;
-  readonly #deps: DeliveriesDeps;
+  readonly #isHeld: (agent: Agent) => boolean;
   readonly #due = new Set<string>();
   readonly #openings = new Openings();
 
-  constructor(deps: DeliveriesDeps) {
-    this.#deps = deps;
-    this.#talkState = deps.talkState;
-    this.#turns = deps.turns;
+  /** `isHeld`: whether a gate holds the Agent. */
+  constructor(context: Context, talk: TalkState, turns: Turns, isHeld: (agent: Agent) => boolean) {
+    this.#context = context;
+    this.#talk = talk;
+    this.#turns = turns;
+    this.#isHeld = isHeld;
+    talk.signals.on('due', (key) => this.#soon(key));
   }
 
   /** Delivers an Agent's messages after the current changes are journaled. */
-  soon(key: string): void {
+  #soon(key: string): void {
     if (this.#due.size === 0)
       queueMicrotask(() => {
         const keys = [...this.#due];
@@ -56,11 +51,11 @@ export class Deliveries {
   }
 
   dispatch(key: string): void {
-    const agent = this.#deps.agent(key);
+    const agent = this.#context.agent(key);
     if (agent === undefined || agent.spec.suspend || agent.metadata.deletionTimestamp !== undefined) return;
-    const box = this.#talkState.box(key);
-    if (box.waiting === 0 || this.#deps.isHeld(agent)) return;
-    const { perInstance } = this.#talkState.deps.rules(agent);
+    const box = this.#talk.box(key);
+    if (box.waiting === 0 || this.#isHeld(agent)) return;
+    const { perInstance, inactivityTimeout } = this.#context.rules(agent);
     const takers: Taker[] = [];
     for (const link of this.#linksOf(key)) {
       if (link.state !== 'Ready' || link.stopping || link.failure !== undefined) continue;
@@ -69,32 +64,33 @@ export class Deliveries {
     }
     for (;;) {
       const found = box.next(takers);
-      const link = found === undefined ? undefined : this.#talkState.links.get(found.taker.uid);
+      const link = found === undefined ? undefined : this.#talk.links.get(found.taker.uid);
       if (found === undefined || link === undefined) return;
       found.taker.free -= 1;
       found.open.stalled = false;
       box.begin(found.open, found.taker.uid);
-      this.#deps.begun(agent);
+      this.#talk.signals.emit('check', this.#context.clock.now() + inactivityTimeout);
       this.#deliver(found.open, link).catch((error: unknown) =>
-        this.#talkState.deps.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
+        this.#context.log.error({ err: error, message: found.open.message.id }, 'a delivery failed'),
       );
     }
   }
 
   /** Returns how many conversations the instance works on. */
   #busy(key: string, uid: string): number {
-    const box = this.#talkState.box(key);
+    const box = this.#talk.box(key);
     const atWork = [...box.current(uid)].filter(({ stalled }) => !stalled);
     return atWork.length + box.working(uid).length;
   }
 
   *#linksOf(key: string): Iterable<Link> {
-    for (const link of this.#talkState.links.values()) if (keyOf(link.target) === key) yield link;
+    for (const link of this.#talk.links.values()) if (keyOf(link.target) === key) yield link;
   }
 
   async #deliver(open: Open, link: Link): Promise<void> {
     const { message, thread } = open;
-    const { deps, writer } = this.#talkState;
+    const { clock, journal, meters } = this.#context;
+    const { writer } = this.#talk;
     const { connection, target } = link;
     const { delivery } = open;
     if (connection === undefined) return this.#turns.requeue(open);
@@ -112,8 +108,8 @@ export class Deliveries {
       return;
     }
     if (open.cancellation !== undefined) return this.#turns.finish(open, cancelledEnd(open), link);
-    const agent = this.#deps.agent(keyOf(message));
-    const isHeld = agent !== undefined && this.#deps.isHeld(agent);
+    const agent = this.#context.agent(keyOf(message));
+    const isHeld = agent !== undefined && this.#isHeld(agent);
     if (isHeld || (open.stalled && !this.#hasRoom(open, link))) {
       writer.note([{ type: 'Conversation', conversation: thread.record }]);
       return this.#turns.requeue(open);
@@ -121,7 +117,7 @@ export class Deliveries {
     open.stalled = false;
     open.refusals = 0;
     const { session = '' } = thread.record;
-    const text = deps.journal.message(message.id)?.text ?? '';
+    const text = journal.message(message.id)?.text ?? '';
     const again = message.attempts > 0 || open.seq > 0;
     Object.assign(message, {
       state: 'Delivered',
@@ -132,7 +128,7 @@ export class Deliveries {
       written: false,
       produced: false,
       // Identifies the delivery, so it must never repeat.
-      deliveredAt: Math.max(deps.clock.now(), (message.deliveredAt ?? 0) + 1),
+      deliveredAt: Math.max(clock.now(), (message.deliveredAt ?? 0) + 1),
       reason: undefined,
       error: undefined,
     });
@@ -148,19 +144,19 @@ export class Deliveries {
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
-        ...this.#talkState.events.add(open, {
+        ...this.#talk.events.add(open, {
           type: 'note',
           text: `It is ${what}, by ${instance}.`,
           attempt: attempts,
         }),
       );
     }
-    if (isNew) entries.push(...this.#talkState.events.add(open, { type: 'note', text: forgotten }));
-    open.heardAt = deps.clock.now();
+    if (isNew) entries.push(...this.#talk.events.add(open, { type: 'note', text: forgotten }));
+    open.heardAt = clock.now();
     link.flush(); // journals the end of the previous turn first
     await writer.write(entries);
-    countDelivery(deps.meters, message, again);
-    this.#talkState.changed('Message', message.id);
+    countDelivery(meters, message, again);
+    this.#talk.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
     const preface = prefaceOf(thread.record, link.settings);
     await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message), preface });
@@ -172,7 +168,7 @@ export class Deliveries {
    */
   async #open(open: Open, link: Link, connection: Connection): Promise<boolean> {
     const { thread, delivery } = open;
-    const stall = this.#talkState.deps.clock.after(slow, () => {
+    const stall = this.#context.clock.after(slow, () => {
       if (open.delivery !== delivery) return;
       this.#stall(open, `${link.target.instance} has not opened its session for ${slow / 1_000} s.`);
     });
@@ -188,15 +184,15 @@ export class Deliveries {
     const { message } = open;
     open.stalled = true;
     Object.assign(message, { reason: opening, error: why });
-    this.#talkState.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
-    this.#talkState.changed('Message', message.id);
+    this.#talk.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
+    this.#talk.changed('Message', message.id);
     this.dispatch(keyOf(message));
   }
 
   /** Returns whether the instance has a free place: others may have taken it. */
   #hasRoom({ message }: Open, { target }: Link): boolean {
-    const agent = this.#deps.agent(keyOf(message));
-    const { perInstance = 1 } = agent === undefined ? {} : this.#talkState.deps.rules(agent);
+    const agent = this.#context.agent(keyOf(message));
+    const { perInstance = 1 } = agent === undefined ? {} : this.#context.rules(agent);
     return this.#busy(keyOf(message), target.uid) < perInstance;
   }
 
@@ -205,7 +201,7 @@ export class Deliveries {
     try {
       await link.connection?.prompt(turn);
     } catch (error) {
-      this.#talkState.deps.log.info({ err: error, message: message.id }, 'a message could not be written');
+      this.#context.log.info({ err: error, message: message.id }, 'a message could not be written');
       return this.#later(open, delivery);
     }
     if (open.delivery !== delivery) return;
@@ -216,7 +212,7 @@ export class Deliveries {
 
   /** Delivers it again after a pause, unless the end of the run has decided about it. */
   #later(open: Open, delivery: number, pause = writeAgain): void {
-    this.#talkState.deps.clock.after(pause, () => {
+    this.#context.clock.after(pause, () => {
       if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
     });
   }
@@ -246,8 +242,7 @@ export class Deliveries {
    * reported on it since.
    */
   confirmDelivery(link: Link): void {
-    const { deps } = this.#talkState;
-    for (const open of this.#talkState.box(keyOf(link.target)).current(link.target.uid)) {
+    for (const open of this.#talk.box(keyOf(link.target)).current(link.target.uid)) {
       const { id, state, deliveredAt, written } = open.message;
       if (open.cancellation !== undefined && written && this.#turns.current(link, id) === open)
         link.connection?.cancel(id);
@@ -258,7 +253,7 @@ export class Deliveries {
         open.message.state === 'Delivered' &&
         !open.message.written &&
         link.state !== 'Drained';
-      if (isSo()) deps.clock.after(catchUp, () => isSo() && this.#confirmDelivery(open, link));
+      if (isSo()) this.#context.clock.after(catchUp, () => isSo() && this.#confirmDelivery(open, link));
     }
   }
 
@@ -269,7 +264,7 @@ export class Deliveries {
   #confirmDelivery(open: Open, link: Link): void {
     const { message, thread } = open;
     if (link.protocol.capabilities.onInterrupted === 'Retry') {
-      const text = this.#talkState.deps.journal.message(message.id)?.text ?? '';
+      const text = this.#context.journal.message(message.id)?.text ?? '';
       void this.#prompt(open, link, {
         ...turnOf(open, thread.record.session ?? ''),
         text: withNote(text, message),

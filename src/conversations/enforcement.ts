@@ -1,34 +1,27 @@
 import { askedText } from '../api/approval-text.ts';
 import { cut } from '../api/cut.ts';
 import type { AgentSpec } from '../api/objects.ts';
-import type { Journal } from '../messages/journal.ts';
+import { parseDuration } from '../api/time.ts';
 import type { Approval } from '../messages/message.ts';
 import type { ControlView } from '../plan/world.ts';
 import { requestText } from '../protocols/request-text.ts';
 import type { ToolUse } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import { keyOf, type Open } from './open-message.ts';
-import { actionFor, usedWithoutAsking } from './rules.ts';
+import type { Context } from './ports.ts';
 
 const mostText = 1_000;
 
-export interface EnforcementDeps {
-  journal: Pick<Journal, 'approvals'>;
-  spec(key: string): AgentSpec | undefined;
-  /** What is known of an agent changed, so the planner should look again. */
-  changed(link: Link): void;
-}
-
 /** Whether agents ask for permission before they use a tool, as far as their tool calls show. */
 export class Enforcement {
-  readonly #deps: EnforcementDeps;
+  readonly #context: Context;
   /** By the Instance's uid. */
   readonly #controls = new Map<string, ControlView>();
   /** Approvals that the run requested on an earlier connection, and that no tool call has used since. */
   readonly #earlier = new WeakMap<Link, Approval[]>();
 
-  constructor(deps: EnforcementDeps) {
-    this.#deps = deps;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   /** Returns whether the agent respects the permissions, as far as its tool calls have shown. */
@@ -45,7 +38,7 @@ export class Enforcement {
    * agent used it without asking.
    */
   used(link: Link, open: Open | undefined, use: ToolUse): boolean {
-    const spec = this.#deps.spec(keyOf(link.target));
+    const spec = this.#context.agent(keyOf(link.target))?.spec;
     if (spec?.permissions === undefined) return true;
     const action = actionFor(spec, use);
     const verdict = usedWithoutAsking(use, action);
@@ -92,7 +85,7 @@ export class Enforcement {
     const { uid } = link.target;
     if (this.#controls.get(uid)?.status === control.status) return;
     this.#controls.set(uid, control);
-    this.#deps.changed(link);
+    this.#context.enqueue(keyOf(link.target));
   }
 
   /**
@@ -123,8 +116,46 @@ export class Enforcement {
 
   #approvalsOf({ target }: Link): Approval[] {
     const { namespace, agent, uid } = target;
-    return this.#deps.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
+    return this.#context.journal.approvals({ namespace, agent }).filter((one) => one.uid === uid);
   }
 }
 
 const short = (text: string): string => cut(text, mostText);
+
+type Action = 'Allow' | 'Deny' | 'Ask';
+
+const strictness = { Allow: 0, Ask: 1, Deny: 2 } as const;
+
+/**
+ * Returns what happens to a tool call. Without permissions in the spec, people decide. If the agent did not state the
+ * kind itself, the stricter rule applies: that of the guessed kind or that of `other`. agentctl's own tools are allowed
+ * here, because fleetAccess has already decided.
+ */
+export function actionFor(
+  { permissions }: Pick<AgentSpec, 'permissions'>,
+  { kind, guessed }: { kind: string; guessed?: true | undefined },
+): Action {
+  if (kind === 'agentctl') return 'Allow';
+  const of = (toolKind: string): Action =>
+    permissions?.rules?.find((rule) => rule.toolKind === toolKind)?.action ?? permissions?.default ?? 'Ask';
+  const [one, other] = [of(kind), of(guessed === true ? 'other' : kind)];
+  return strictness[one] >= strictness[other] ? one : other;
+}
+
+export const approvalTimeout = ({ permissions }: AgentSpec): number =>
+  parseDuration(permissions?.timeout ?? '10m');
+
+/** A failed call of these kinds has changed nothing. Many agents first look at the file, and ask only then. */
+const doneOrNot: ReadonlySet<string> = new Set(['read', 'edit', 'delete', 'move', 'search', 'think']);
+
+/**
+ * Returns whether a tool was used without the required permission. `Unclear`: the call may have failed before the agent
+ * would have asked, for example because of invalid input.
+ */
+export function usedWithoutAsking(
+  { kind, asked, announced, whole, end }: Pick<ToolUse, 'kind' | 'asked' | 'announced' | 'whole' | 'end'>,
+  action: Action,
+): 'Yes' | 'No' | 'Unclear' {
+  if (asked || !whole || action === 'Allow') return 'No';
+  return end === 'failed' && (doneOrNot.has(kind) || !announced) ? 'Unclear' : 'Yes';
+}

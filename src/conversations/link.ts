@@ -1,13 +1,15 @@
+import { cut } from '../api/cut.ts';
+import { formatTime } from '../api/time.ts';
 import type { Attachment, Driver } from '../drivers/driver.ts';
 import { DriverError } from '../drivers/driver.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
 import type { Instant, TalkView } from '../plan/world.ts';
-import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../protocols/protocol.ts';
+import type { AccountFault, Hold } from './agent-account.ts';
 import { Ledger } from './ledger.ts';
-import type { LinkTarget, ToolsOffer } from './ports.ts';
+import type { Context, LinkTarget, ToolsOffer } from './ports.ts';
 import { RunFacts } from './run-facts.ts';
 import { Outbox, Pen } from './run-input.ts';
 import { RunOutput } from './run-output.ts';
@@ -24,8 +26,7 @@ export interface LinkDeps {
   protocol: Protocol;
   record: LinkRecord | undefined;
   writer: Writer;
-  clock: Clock;
-  log: Log;
+  context: Context;
   version: string;
   settings: Pick<ConnectOptions, 'model' | 'systemPrompt' | 'session'>;
   /** Returns where the agent finds the controller's tools. Undefined if the spec offers none. */
@@ -76,11 +77,12 @@ export class Link {
   #garbledAt = 0;
 
   constructor(deps: LinkDeps) {
-    const { target, clock, record, protocol } = deps;
+    const { target, record, protocol } = deps;
+    const { clock } = deps.context;
     this.#deps = deps;
     this.target = target;
     this.protocol = protocol;
-    this.log = limitedLog(deps.log, clock);
+    this.log = limitedLog(deps.context.log, clock);
     this.#outbox = new Outbox((line) => this.#write(line), clock);
     this.since = clock.now();
     const { uid, run, startId } = target;
@@ -162,6 +164,13 @@ export class Link {
     this.#deps.changed(this);
   }
 
+  /** The agent has reported a fault of its account: a condition and an Event say so. */
+  accountFails({ condition, reason, message, until }: AccountFault, hold?: Hold): void {
+    const text = `${cut(message, 999)}${until === undefined ? '' : ` (until ${formatTime(until)})`}`;
+    this.facts.accountFails(condition, reason, text, hold);
+    this.#deps.context.record(this.target.uid, { type: 'Warning', reason, message: text });
+  }
+
   /** Charges a request of the agent to the limit on its output. */
   charge(): void {
     this.#output.charge();
@@ -200,7 +209,7 @@ export class Link {
   /** Connects once. A pipe that was lost and reopened keeps the same connection. */
   #connect(): void {
     if (this.connection !== undefined) return;
-    const { protocol, clock, version, settings, turns, givenUp } = this.#deps;
+    const { protocol, context, version, settings, turns, givenUp } = this.#deps;
     const { log } = this;
     const facts = this.#ledger.record.facts as Facts | undefined; // the protocol's own type
     this.connection = protocol.connect(
@@ -212,7 +221,7 @@ export class Link {
         garbage: (line, why) => this.#garbage(line, why),
       },
       {
-        clock,
+        clock: context.clock,
         log,
         version,
         epoch: String(this.#ledger.record.epoch),
@@ -241,7 +250,7 @@ export class Link {
 
   /** A run that continues but does not read its input is unusable. */
   #refused(why: string): void {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.context.clock.now();
     this.#unreadSince ??= now;
     if (now - this.#unreadSince >= unreadFor)
       this.fail('InputClosed', `It has closed its standard input, and takes no message: ${why}`);
@@ -257,15 +266,14 @@ export class Link {
     if (this.#output.aborted || (this.state === state && this.message === message)) return;
     this.state = state;
     this.message = message;
-    this.since = this.#deps.clock.now();
+    this.since = this.#deps.context.clock.now();
     this.#deps.changed(this);
   }
 
   /** Logs garbage, at most once a second. */
   #garbage(line: string, why: string): void {
-    const { target, clock } = this.#deps;
-    const { log } = this;
-    const now = clock.now();
+    const { target, log } = this;
+    const now = this.#deps.context.clock.now();
     this.#garbled += 1;
     if (now - this.#garbledAt < garbageEvery) return;
     const { agent, instance } = target;
@@ -297,7 +305,7 @@ export class Link {
     this.connection?.close(`run ${this.target.run} of ${this.target.instance} has ended`);
     this.#ledger.change({ drained: true });
     this.state = 'Drained';
-    this.since = this.#deps.clock.now();
+    this.since = this.#deps.context.clock.now();
     this.#deps.drained(this);
     this.#ledger.flush();
   }

@@ -4,14 +4,18 @@ import { sentence } from '../api/sentence.ts';
 import type { NewMessage } from '../client/streams.ts';
 import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
 import type { Conversation, Message } from '../messages/message.ts';
+import type { Deliveries } from './deliveries.ts';
 import type { Mark } from './marks.ts';
+import type { Turns } from './message-turns.ts';
 import type { Open, Thread } from './open-message.ts';
 import { keyOf } from './open-message.ts';
-import { protocolOf } from './rules.ts';
+import { type Context, protocolOf } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
+/** Milliseconds after which a new message is checked first. */
+const checkSoon = 1_000;
 
 /** A Message before it is accepted. */
 export interface Draft
@@ -33,27 +37,23 @@ export interface Reservation {
   release(): void;
 }
 
-export interface IntakeDeps {
-  talkState: TalkState;
-  /** A message for the Agent was accepted. */
-  admitted(key: string): void;
-  /** Nothing is left to deliver the message to. */
-  refused(open: Open, end: { state: 'Failed'; reason: string; error: string }): void;
-}
-
 /** Accepts messages, or says why not. */
 export class Intake {
-  readonly #talkState: TalkState;
+  readonly #context: Context;
+  readonly #talk: TalkState;
   readonly #journal: Journal;
-  readonly #deps: IntakeDeps;
+  readonly #turns: Turns;
+  readonly #deliveries: Deliveries;
   /** Keys whose messages are being written. */
   readonly #coming = new Map<string, Promise<boolean>>();
   readonly #arriving = new Map<string, number>();
 
-  constructor(deps: IntakeDeps) {
-    this.#deps = deps;
-    this.#talkState = deps.talkState;
-    this.#journal = deps.talkState.deps.journal;
+  constructor(context: Context, talk: TalkState, turns: Turns, deliveries: Deliveries) {
+    this.#context = context;
+    this.#talk = talk;
+    this.#journal = context.journal;
+    this.#turns = turns;
+    this.#deliveries = deliveries;
   }
 
   /** Returns the message when it is on disk. A known key returns the message that already has it. */
@@ -111,7 +111,7 @@ export class Intake {
   /** Reserves a place for a message. Throws ApiError if the message is not acceptable. */
   reserve(agent: Agent, draft: Draft): Reservation {
     const { namespace = 'default', name } = agent.metadata;
-    const { deps } = this.#talkState;
+    const { ids, clock, rules } = this.#context;
     const key = keyText(agent.metadata);
     if (protocolOf(agent.spec) === undefined)
       throw new ApiError(
@@ -125,17 +125,17 @@ export class Intake {
         'BadRequest',
         `A message can have at most ${mostText / 1024 / 1024} MiB. Send the path of a file instead.`,
       );
-    const { queueDepth, timeout } = deps.rules(agent);
-    const waiting = this.#talkState.box(key).waiting + (this.#arriving.get(key) ?? 0);
+    const { queueDepth, timeout } = rules(agent);
+    const waiting = this.#talk.box(key).waiting + (this.#arriving.get(key) ?? 0);
     if (waiting >= queueDepth)
       throw new ApiError(
         'TooManyRequests',
         `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
-    const now = deps.clock.now();
+    const now = clock.now();
     const thread = this.#thread(agent, draft, now);
     const message: Message = {
-      id: `m-${deps.ids.uid().slice(-12)}`,
+      id: `m-${ids.uid().slice(-12)}`,
       namespace,
       agent: name,
       kind: draft.kind,
@@ -168,10 +168,10 @@ export class Intake {
     };
     const commit = (): void => {
       release();
-      this.#talkState.deps.meters.messagesAccepted.inc({ kind: message.kind });
+      this.#context.meters.messagesAccepted.inc({ kind: message.kind });
       const { text: _, ...rest } = message;
-      this.#place(this.#talkState.open(rest, thread), agent.metadata.uid);
-      this.#talkState.changed('Conversation', thread.record.id);
+      this.#place(this.#talk.open(rest, thread), agent.metadata.uid);
+      this.#talk.changed('Conversation', thread.record.id);
     };
     return { message, entries, commit, release };
   }
@@ -179,40 +179,41 @@ export class Intake {
   /** Puts a message into its mailbox. The instance or the Agent may be gone since it was accepted. */
   #place(open: Open, agentUID: string | undefined) {
     const { message, thread } = open;
-    const { deps } = this.#talkState;
     const key = keyOf(message);
     // A new Agent may not be in the cache yet.
-    const uidNow = deps.agent(key)?.metadata.uid;
+    const uidNow = this.#context.agent(key)?.metadata.uid;
     if (
-      this.#talkState.isDeleted(agentUID) ||
+      this.#talk.isDeleted(agentUID) ||
       (uidNow !== undefined && agentUID !== undefined && uidNow !== agentUID)
     ) {
       const error = `Agent ${key} was deleted.`;
-      return this.#deps.refused(open, { state: 'Failed', reason: 'AgentDeleted', error });
+      return this.#turns.finish(open, { state: 'Failed', reason: 'AgentDeleted', error });
     }
-    const box = this.#talkState.box(key);
+    const box = this.#talk.box(key);
     const { uid } = thread.record;
-    if (uid !== undefined && deps.instance(uid) === undefined) box.leave(thread);
+    if (uid !== undefined && this.#context.instance(uid) === undefined) box.leave(thread);
     box.add(open);
-    this.#talkState.changed('Message', message.id);
-    this.#deps.admitted(key);
+    this.#talk.changed('Message', message.id);
+    this.#deliveries.dispatch(key);
+    this.#talk.signals.emit('check', this.#context.clock.now() + checkSoon);
+    if (box.waiting > 0) this.#context.enqueue(key); // the planner may have to wake an instance
   }
 
   /** Makes a failed or expired message wait again. */
   async retry(message: Message, timeout: number): Promise<void> {
-    const thread = this.#talkState.thread(message.conversation);
+    const thread = this.#talk.thread(message.conversation);
     if (thread === undefined || thread.record.state === 'Closed')
       throw new ApiError(
         'Conflict',
         `Conversation ${message.conversation} of message ${message.id} is closed. Send the text as a new message: agentctl send ${message.agent}.`,
       );
-    const expiresAt = this.#talkState.deps.clock.now() + timeout;
+    const expiresAt = this.#context.clock.now() + timeout;
     await this.#commit([{ type: 'Retry', id: message.id, expiresAt }]);
     const again = this.#journal.message(message.id);
     if (again === undefined) return;
     const { text: _, ...rest } = again;
-    const open = this.#talkState.open(rest, thread);
-    this.#talkState.events.replay(open);
+    const open = this.#talk.open(rest, thread);
+    this.#talk.events.replay(open);
     this.#place(open, undefined);
   }
 
@@ -250,9 +251,8 @@ export class Intake {
 
   #thread(agent: Agent, draft: Draft, now: number): Thread {
     const { namespace = 'default', name } = agent.metadata;
-    const { deps } = this.#talkState;
     const id = draft.conversation;
-    const found = id === undefined ? undefined : this.#talkState.thread(id);
+    const found = id === undefined ? undefined : this.#talk.thread(id);
     const known = found !== undefined && this.#mayGoOn(found.record, agent, draft) ? found : undefined;
     if (id !== undefined && known === undefined && draft.kind !== 'Scheduled')
       throw new ApiError(
@@ -265,7 +265,7 @@ export class Intake {
       return known;
     }
     const record: Conversation = {
-      id: id ?? `c-${deps.ids.uid().slice(-12)}`,
+      id: id ?? `c-${this.#context.ids.uid().slice(-12)}`,
       namespace,
       agent: name,
       from: draft.from,
@@ -276,7 +276,7 @@ export class Intake {
       activeAt: now,
       spent: {},
     };
-    return this.#talkState.hold(record);
+    return this.#talk.hold(record);
   }
 
   /**
@@ -285,7 +285,7 @@ export class Intake {
    */
   #mayGoOn(record: Conversation, agent: Agent, { kind, from }: Draft): boolean {
     if (kind === 'Scheduled') return true;
-    if (from.kind === 'Agent') return this.#talkState.isSameAgent(record.from, from);
+    if (from.kind === 'Agent') return this.#talk.isSameAgent(record.from, from);
     return record.namespace === (agent.metadata.namespace ?? 'default');
   }
 
@@ -296,7 +296,7 @@ export class Intake {
         'BadRequest',
         `Conversation ${id} is with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
       );
-    const { idleTTL } = this.#talkState.deps.rules(agent);
+    const { idleTTL } = this.#context.rules(agent);
     const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
     if (record.state === 'Closed' || idle)
       throw new ApiError(
@@ -306,7 +306,7 @@ export class Intake {
   }
 
   #isBusy(id: string): boolean {
-    const thread = this.#talkState.thread(id);
+    const thread = this.#talk.thread(id);
     return thread !== undefined && (thread.current !== undefined || thread.waiting.length > 0);
   }
 }

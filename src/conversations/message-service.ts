@@ -24,31 +24,31 @@ import { follow } from './message-stream.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
+import type { Context, Ports } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
-export interface MessageServiceDeps {
-  talkState: TalkState;
+interface MessageServiceDeps extends Pick<Ports, 'resources'> {
   objects: JournalObjects;
   intake: Intake;
   turns: Turns;
   approvals: Approvals;
-  /** Throws ApiError NotFound. */
-  agent(key: ObjectKey): Promise<Agent>;
 }
 
 /** What the API serves about messages and conversations. */
 export class MessageService implements MessageApi {
+  readonly #context: Context;
+  readonly #talk: TalkState;
   readonly #deps: MessageServiceDeps;
-  readonly #talkState: TalkState;
 
-  constructor(deps: MessageServiceDeps) {
+  constructor(context: Context, talk: TalkState, deps: MessageServiceDeps) {
+    this.#context = context;
+    this.#talk = talk;
     this.#deps = deps;
-    this.#talkState = deps.talkState;
   }
 
   async send(key: ObjectKey, messages: readonly NewMessage[]): Promise<MessageObject[]> {
     const sent = await this.#deps.intake.sendAll(
-      await this.#deps.agent(key),
+      await this.#agent(key),
       messages.map(({ from = 'user', ...message }) => ({
         ...message,
         kind: 'Chat',
@@ -61,10 +61,10 @@ export class MessageService implements MessageApi {
   stream(key: ObjectKey, options: StreamOptions): AsyncIterable<StreamEntry> {
     return follow(
       {
-        journal: this.#talkState.deps.journal,
+        journal: this.#context.journal,
         objects: this.#deps.objects,
-        hub: this.#talkState.hub,
-        opens: this.#talkState.opens,
+        hub: this.#talk.hub,
+        opens: this.#talk.opens,
       },
       this.message(key),
       options,
@@ -86,22 +86,22 @@ export class MessageService implements MessageApi {
 
   async closeConversation(key: ObjectKey): Promise<ConversationObject> {
     const { namespace, name } = key;
-    const thread = this.#talkState.thread(name);
+    const thread = this.#talk.thread(name);
     if (thread?.record.namespace !== namespace || thread === undefined)
       throw new ApiError('NotFound', `conversations "${name}" not found`);
     const { turns } = this.#deps;
     for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
       turns.cancel(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
     if (thread.record.state === 'Open') turns.close(thread, 'ByRequest');
-    await this.#talkState.writer.write([{ type: 'Conversation', conversation: thread.record }]);
-    this.#talkState.changed('Conversation', name);
+    await this.#talk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+    this.#talk.changed('Conversation', name);
     return this.#object('Conversation', key) as ConversationObject; // the key's kind is Conversation
   }
 
   async usage(key: ObjectKey, { since }: { since?: number | undefined }): Promise<AgentUsage[]> {
     const { namespace = 'default', name } = key;
-    const sums = this.#talkState.deps.journal.usageByModel({ namespace, agent: name, since });
-    if (sums.length === 0) await this.#deps.agent(key); // throws NotFound; usage of a deleted Agent is kept
+    const sums = this.#context.journal.usageByModel({ namespace, agent: name, since });
+    if (sums.length === 0) await this.#agent(key); // throws NotFound; usage of a deleted Agent is kept
     return sums;
   }
 
@@ -109,7 +109,7 @@ export class MessageService implements MessageApi {
     namespace?: string | undefined;
     since?: number | undefined;
   }): Promise<AgentUsage[]> {
-    return this.#talkState.deps.journal.usageByModel(scope);
+    return this.#context.journal.usageByModel(scope);
   }
 
   async query(
@@ -117,7 +117,7 @@ export class MessageService implements MessageApi {
     question: { action: string; params?: unknown; timeout?: number | undefined },
   ): Promise<unknown> {
     try {
-      return await this.#query(await this.#deps.agent(key), question);
+      return await this.#query(await this.#agent(key), question);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const about = `Agent ${keyText(key)}: ${error.message}`;
@@ -138,18 +138,23 @@ export class MessageService implements MessageApi {
 
   /** Returns a message. Throws ApiError NotFound. With `sender`, messages of others count as not found. */
   message({ namespace, name }: ObjectKey, sender?: Sender): Message {
-    const message = this.#talkState.deps.journal.message(name);
-    const isTheirs = sender === undefined || this.#talkState.isSameAgent(message?.from, sender);
+    const message = this.#context.journal.message(name);
+    const isTheirs = sender === undefined || this.#talk.isSameAgent(message?.from, sender);
     if (message?.namespace !== namespace || message === undefined || !isTheirs)
       throw new ApiError('NotFound', `messages "${name}" not found`);
     return message;
   }
 
+  /** Throws ApiError NotFound. */
+  async #agent(key: ObjectKey): Promise<Agent> {
+    return this.#context.agent(keyText(key)) ?? (await this.#deps.resources.get('Agent', key));
+  }
+
   async #cancel({ id, state }: Message): Promise<void> {
-    const open = this.#talkState.opens.get(id);
+    const open = this.#talk.opens.get(id);
     if (open === undefined) throw new ApiError('Conflict', `Message ${id} is already ${state}.`);
     this.#deps.turns.cancel(open, { reason: 'Cancelled', message: 'It was cancelled.' });
-    await this.#talkState.writer.settle();
+    await this.#talk.writer.settle();
   }
 
   async #retry(message: Message): Promise<void> {
@@ -158,11 +163,10 @@ export class MessageService implements MessageApi {
         'Conflict',
         `Message ${message.id} is ${message.state}: only a message that failed or expired can be sent again.`,
       );
-    const { agent: agentOf, rules } = this.#talkState.deps;
-    const agent = agentOf(keyOf(message));
+    const agent = this.#context.agent(keyOf(message));
     if (agent === undefined)
       throw new ApiError('Conflict', `Agent ${message.agent} of message ${message.id} is gone.`);
-    await this.#deps.intake.retry(message, rules(agent).timeout);
+    await this.#deps.intake.retry(message, this.#context.rules(agent).timeout);
   }
 
   async #query(
@@ -175,7 +179,7 @@ export class MessageService implements MessageApi {
         'BadRequest',
         `Agent ${key} has no protocol, so it cannot answer queries. Set spec.protocol to ${protocolsThat('queries')}.`,
       );
-    for (const { state, stopping, target, connection } of this.#talkState.links.values())
+    for (const { state, stopping, target, connection } of this.#talk.links.values())
       if (state === 'Ready' && !stopping && keyOf(target) === key && connection !== undefined)
         return connection.query(action, params, { timeout });
     throw new ApiError('ServiceUnavailable', `No instance of Agent ${key} is Ready.`);

@@ -1,11 +1,11 @@
-import type { Agent, Instance } from '../api/objects.ts';
+import type { Instance } from '../api/objects.ts';
 import type { Entry, MessageChange } from '../messages/journal.ts';
-import type { Envelope, Message } from '../messages/message.ts';
+import type { Message } from '../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';
-import { type AccountFault, accountFault } from './agent-account.ts';
+import { accountFault } from './agent-account.ts';
 import type { Link } from './link.ts';
 import { bounded, keyOf, type Open, type Thread } from './open-message.ts';
-import type { Rules } from './rules.ts';
+import type { Context, Rules } from './ports.ts';
 import { spendingOf } from './spending.ts';
 import type { TalkState } from './talk-state.ts';
 import { withTold } from './thread-sessions.ts';
@@ -14,40 +14,27 @@ import { withTold } from './thread-sessions.ts';
 const mostTrailing = 2_000;
 /** Milliseconds that the next turn waits, if the agent has reported events after the end of a turn. */
 const settling = 10_000;
+/** Milliseconds after which a turn that was given up is checked first. */
+const checkSoon = 1_000;
 /** Milliseconds: delays before a busy session is asked again, and the time after which the instance is restarted. */
 const busy = { from: 1_000, most: 10_000, bound: 60_000 };
 
 /** Events that show that the agent has begun with a message. */
 const effects: ReadonlySet<TurnEvent['type']> = new Set(['text', 'thought', 'tool', 'background', 'other']);
 
-interface TurnsDeps {
-  talkState: TalkState;
-  agent(key: string): Agent | undefined;
-  /** There is a message to deliver, or an instance became free. */
-  due(key: string): void;
-  /** An agent has reported a fault of its account. */
-  accountFails(link: Link, fault: AccountFault): void;
-  /** An agent works on a turn that was given up. */
-  abandoned(): void;
-  /** A message has ended, and this is on disk. */
-  ended(message: Envelope): void;
-  /** The turn was cancelled, or ended and will start again: nobody waits for answers to its requests. */
-  over(message: string, reason: string): void;
-}
-
 /** What happens to delivered messages: follows their turns, ends each once, and resumes after a crash. */
 export class Turns {
-  readonly #talkState: TalkState;
-  readonly #deps: TurnsDeps;
+  readonly #context: Context;
+  readonly #talk: TalkState;
 
-  constructor(deps: TurnsDeps) {
-    this.#deps = deps;
-    this.#talkState = deps.talkState;
+  constructor(context: Context, talk: TalkState) {
+    this.#context = context;
+    this.#talk = talk;
   }
 
   /** Returns the message whose turn the run works on. Undefined if the turn is over or belongs to another run. */
   current(link: Link, id: string | undefined): Open | undefined {
-    const open = id === undefined ? undefined : this.#talkState.opens.get(id);
+    const open = id === undefined ? undefined : this.#talk.opens.get(id);
     if (open?.thread.current !== open) return undefined;
     const { uid, run } = open?.message ?? {};
     return uid === link.target.uid && run === link.target.run && open?.message.state !== 'Pending'
@@ -58,7 +45,7 @@ export class Turns {
   event(link: Link, id: string | undefined, event: TurnEvent): void {
     const open = this.current(link, id);
     if (open === undefined) return;
-    const entries: Entry[] = this.#talkState.events.add(open, event);
+    const entries: Entry[] = this.#talk.events.add(open, event);
     if (!open.message.produced && effects.has(event.type)) {
       Object.assign(open.message, { produced: true, written: true });
       entries.push({ type: 'Change', id: open.message.id, set: { produced: true, written: true } });
@@ -70,9 +57,9 @@ export class Turns {
     const open = this.current(link, id);
     if (open?.message.state !== 'Delivered') return;
     Object.assign(open.message, { state: 'Acknowledged', written: true });
-    open.heardAt = this.#talkState.deps.clock.now();
+    open.heardAt = this.#context.clock.now();
     link.push([{ type: 'Change', id, set: { state: 'Acknowledged', written: true } }], () =>
-      this.#talkState.changed('Message', id),
+      this.#talk.changed('Message', id),
     );
   }
 
@@ -86,13 +73,13 @@ export class Turns {
     const { message } = whose;
     const open = this.current(link, message);
     const { uid } = link.target;
-    const isWorking = this.#talkState
+    const isWorking = this.#talk
       .box(keyOf(link.target))
       .working(uid)
       .some(({ record }) => record.working?.message === message);
     if (link.protocol.capabilities.trailing > 0 && effects.has(event.type) && !isWorking)
       link.speaksLate = true;
-    if (open === undefined) return link.push(this.#talkState.events.late(link.target, whose, event));
+    if (open === undefined) return link.push(this.#talk.events.late(link.target, whose, event));
     this.event(link, message, event);
     if (open.ending !== undefined) this.#end(open, open.ending.result, link);
   }
@@ -122,8 +109,8 @@ export class Turns {
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
       return this.finish(open, cancelledEnd(open), link);
     if (result.state === 'Failed') {
-      const fault = accountFault(result, this.#talkState.deps.clock.now());
-      if (fault !== undefined) this.#deps.accountFails(link, fault);
+      const fault = accountFault(result, this.#context.clock.now());
+      if (fault !== undefined) link.accountFails(fault);
       const reason = fault?.reason ?? result.reason;
       return this.finish(open, { state: 'Failed', reason, error: result.message }, link);
     }
@@ -134,7 +121,7 @@ export class Turns {
   #end(open: Open, result: Extract<TurnResult, { state: 'Completed' }>, link: Link) {
     const { trailing } = link.protocol.capabilities;
     if (trailing === 0) return this.#complete(open, result, link);
-    const { clock } = this.#talkState.deps;
+    const { clock } = this.#context;
     const now = clock.now();
     const since = open.ending?.since ?? now;
     if (open.ending === undefined) {
@@ -144,7 +131,7 @@ export class Turns {
     }
     open.ending?.cancel();
     const cancel = clock.after(Math.max(0, Math.min(trailing, since + mostTrailing - now)), () => {
-      if (this.#talkState.opens.get(open.message.id) === open) this.#complete(open, result, link);
+      if (this.#talk.opens.get(open.message.id) === open) this.#complete(open, result, link);
     });
     open.ending = { result, since, cancel };
   }
@@ -167,14 +154,14 @@ export class Turns {
   /** Keeps what the agent says after the end of this turn out of the next one. */
   #settle(thread: Thread): void {
     const key = keyOf(thread.record);
-    const box = this.#talkState.box(key);
+    const box = this.#talk.box(key);
     thread.settling = true;
     box.hold(thread);
-    this.#talkState.deps.clock.after(settling, () => {
+    this.#context.clock.after(settling, () => {
       thread.settling = false;
       if (thread.record.working !== undefined) return;
       box.letGo(thread);
-      this.#deps.due(key);
+      this.#talk.signals.emit('due', key);
     });
   }
 
@@ -186,23 +173,23 @@ export class Turns {
         message: message.id,
         attempt: message.deliveredAt ?? 0,
         run: link.target.run,
-        since: this.#talkState.deps.clock.now(),
+        since: this.#context.clock.now(),
       },
     };
-    this.#talkState.box(keyOf(message)).hold(thread);
+    this.#talk.box(keyOf(message)).hold(thread);
     link.push([{ type: 'Conversation', conversation: thread.record }]);
-    this.#deps.abandoned();
+    this.#talk.signals.emit('check', this.#context.clock.now() + checkSoon);
   }
 
   /** The agent no longer works on a turn that was given up. */
   released(link: Link, id: string): void {
-    for (const thread of this.#talkState.box(keyOf(link.target)).working(link.target.uid))
+    for (const thread of this.#talk.box(keyOf(link.target)).working(link.target.uid))
       if (thread.record.working?.message === id) this.#letGo(thread, link);
   }
 
   /** The instance works on no turn of these runs any more. */
   over(uid: string, key: string, isOver: (run: number) => boolean, link?: Link): void {
-    for (const thread of this.#talkState.box(key).working(uid))
+    for (const thread of this.#talk.box(key).working(uid))
       if (isOver(thread.record.working?.run ?? 0)) this.#letGo(thread, link);
   }
 
@@ -210,16 +197,16 @@ export class Turns {
     const key = keyOf(thread.record);
     thread.record = { ...thread.record, working: undefined };
     const entries: Entry[] = [{ type: 'Conversation', conversation: thread.record }];
-    if (link === undefined) this.#talkState.writer.note(entries);
+    if (link === undefined) this.#talk.writer.note(entries);
     else link.push(entries);
-    if (thread.settling !== true) this.#talkState.box(key).letGo(thread);
-    this.#deps.due(key);
+    if (thread.settling !== true) this.#talk.box(key).letGo(thread);
+    this.#talk.signals.emit('due', key);
   }
 
   /** The session is busy with a turn that is not known here, so the message waits. */
   #askLater(open: Open, why: string, link: Link): void {
     const { message, delivery } = open;
-    const { clock } = this.#talkState.deps;
+    const { clock } = this.#context;
     const now = clock.now();
     open.busySince ??= now;
     const since = now - open.busySince;
@@ -234,9 +221,7 @@ export class Turns {
       attempts: Math.max(0, message.attempts - 1),
     };
     Object.assign(message, set);
-    link.push([{ type: 'Change', id: message.id, set }], () =>
-      this.#talkState.changed('Message', message.id),
-    );
+    link.push([{ type: 'Change', id: message.id, set }], () => this.#talk.changed('Message', message.id));
     clock.after(Math.min(busy.most, busy.from + since / 2), () => {
       if (open.delivery === delivery) this.requeue(open);
     });
@@ -244,8 +229,8 @@ export class Turns {
 
   #noteContext(open: Open, stopReason: string | undefined): void {
     const { thread, reports } = open;
-    const agent = this.#deps.agent(keyOf(open.message));
-    if (agent === undefined || this.#talkState.deps.rules(agent).onContextFull !== 'New') return;
+    const agent = this.#context.agent(keyOf(open.message));
+    if (agent === undefined || this.#context.rules(agent).onContextFull !== 'New') return;
     const { used = 0, size = 0 } = reports.Session?.context ?? reports.Turn?.context ?? {};
     if (stopReason === 'max_tokens' || (size > 0 && used >= size * 0.95))
       thread.record = { ...thread.record, renew: true };
@@ -260,10 +245,10 @@ export class Turns {
     link?: Link,
   ): void {
     const { message, thread } = open;
-    const { deps, opens, writer } = this.#talkState;
+    const { opens, writer } = this.#talk;
     const key = keyOf(message);
-    const box = this.#talkState.box(key);
-    const now = deps.clock.now();
+    const box = this.#talk.box(key);
+    const now = this.#context.clock.now();
     const begun = message.state !== 'Pending';
     const { entries, spent, conversation } = spendingOf(open, thread.record, { now, begun });
     const set: MessageChange = {
@@ -276,7 +261,7 @@ export class Turns {
     if (thread.current === open) box.end(open);
     else box.remove(open);
     opens.delete(message.id);
-    this.#talkState.events.ended(open);
+    this.#talk.events.ended(open);
     thread.record = { ...conversation, activeAt: now };
     const { single, state } = thread.record;
     if (single && state === 'Open' && thread.waiting.length === 0) this.close(thread, 'Answered');
@@ -286,24 +271,24 @@ export class Turns {
       { type: 'Conversation', conversation: thread.record },
     ];
     const told = (): void => {
-      this.#talkState.changed('Message', message.id);
-      this.#talkState.changed('Conversation', thread.record.id);
-      this.#deps.ended(message);
+      this.#talk.changed('Message', message.id);
+      this.#talk.changed('Conversation', thread.record.id);
+      this.#talk.signals.emit('ended', message);
     };
     if (link === undefined) writer.write(all).then(told, (error) => this.#refused(message.id, error));
     else link.push(all, told);
-    this.#deps.due(key);
+    this.#talk.signals.emit('due', key);
   }
 
   #refused(id: string, error: unknown): void {
-    this.#talkState.deps.log.error({ err: error, message: id }, 'the end of a message was not journalled');
+    this.#context.log.error({ err: error, message: id }, 'the end of a message was not journalled');
   }
 
   /** Closes the conversation: it accepts no more messages. */
   close(thread: Thread, reason: string): void {
     const { record } = thread;
-    const link = this.#talkState.links.get(record.uid ?? '');
-    this.#talkState.box(keyOf(record)).bind(thread, undefined);
+    const link = this.#talk.links.get(record.uid ?? '');
+    this.#talk.box(keyOf(record)).bind(thread, undefined);
     thread.record = { ...thread.record, uid: record.uid, state: 'Closed', reason };
     if (record.session !== undefined && record.sessionRun === link?.target.run)
       link?.connection?.closeSession(record.session);
@@ -322,9 +307,9 @@ export class Turns {
   #wait(open: Open, set: MessageChange, link: Link | undefined): void {
     const { message, thread } = open;
     const key = keyOf(message);
-    const box = this.#talkState.box(key);
+    const box = this.#talk.box(key);
     const begun = message.state !== 'Pending' && (message.written || message.produced);
-    const account = spendingOf(open, thread.record, { now: this.#talkState.deps.clock.now(), begun });
+    const account = spendingOf(open, thread.record, { now: this.#context.clock.now(), begun });
     const { spent } = account;
     const change: MessageChange = {
       ...{ ...set, state: 'Pending', written: false, spent },
@@ -335,16 +320,16 @@ export class Turns {
     open.reports = {};
     open.cancellation = undefined;
     open.tools.clear();
-    this.#deps.over(message.id, 'Cancelled');
+    this.#talk.signals.emit('turnOver', message.id, 'Cancelled');
     box.end(open);
     box.add(open);
     const entries: Entry[] = [{ type: 'Change', id: message.id, set: change }, ...account.entries];
     if (account.entries.length > 0) entries.push({ type: 'Conversation', conversation: thread.record });
-    const told = (): void => this.#talkState.changed('Message', message.id);
+    const told = (): void => this.#talk.changed('Message', message.id);
     if (link === undefined)
-      this.#talkState.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
+      this.#talk.writer.write(entries).then(told, (error) => this.#refused(message.id, error));
     else link.push(entries, told);
-    this.#deps.due(key);
+    this.#talk.signals.emit('due', key);
   }
 
   /**
@@ -355,7 +340,7 @@ export class Turns {
     const { message } = open;
     if (open.ending !== undefined) return this.#complete(open, open.ending.result, link);
     if (unread) message.produced = true;
-    const agent = this.#deps.agent(keyOf(message));
+    const agent = this.#context.agent(keyOf(message));
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain')
       return this.finish(open, cancelledEnd(open), link);
     if (agent === undefined)
@@ -364,7 +349,7 @@ export class Turns {
         { state: 'Failed', reason: 'AgentDeleted', error: 'The Agent was deleted.' },
         link,
       );
-    const next = afterInterruption(message, this.#talkState.deps.rules(agent), {
+    const next = afterInterruption(message, this.#context.rules(agent), {
       why,
       stopping: link?.stopping === true,
     });
@@ -378,7 +363,7 @@ export class Turns {
     const how =
       exit?.run === link.target.run && exit.code !== undefined ? ` with exit code ${exit.code}` : '';
     const why = `run ${link.target.run} of ${link.target.instance} ended${how}`;
-    const box = this.#talkState.box(keyOf(link.target));
+    const box = this.#talk.box(keyOf(link.target));
     this.over(link.target.uid, keyOf(link.target), (run) => run === link.target.run, link);
     for (const open of [...box.current(link.target.uid)]) {
       if (open.message.state === 'Pending') this.requeue(open, link);
@@ -390,30 +375,30 @@ export class Turns {
   cancel(open: Open, cancellation: NonNullable<Open['cancellation']>) {
     if (open.ending !== undefined) return; // it has ended already
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain') return;
-    open.cancellation = { at: this.#talkState.deps.clock.now(), ...cancellation };
+    open.cancellation = { at: this.#context.clock.now(), ...cancellation };
     const { reason, message: error } = cancellation;
     Object.assign(open.message, { reason, error });
     if (open.thread.current !== open) return this.finish(open, cancelledEnd(open));
     const { uid = '', run, written, id } = open.message;
-    const link = this.#talkState.links.get(uid);
+    const link = this.#talk.links.get(uid);
     // The next message uses the session that is being opened.
     const begun = open.message.state !== 'Pending';
     if (!begun || (link?.connection === undefined && !this.#isUp(uid, run)))
       return this.finish(open, cancelledEnd(open));
-    this.#deps.over(id, reason);
-    this.#talkState.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart
+    this.#talk.signals.emit('turnOver', id, reason);
+    this.#talk.writer.note([{ type: 'Change', id, set: { reason, error } }]); // known after a restart
     if (written) link?.connection?.cancel(id);
   }
 
   /** Whether the run is running, even if it is not connected yet. */
   #isUp(uid: string, run: number | undefined): boolean {
-    const status = this.#talkState.deps.instance(uid)?.status;
+    const status = this.#context.instance(uid)?.status;
     return status?.run !== undefined && status.run.number === run && status.lastExit?.run !== run;
   }
 
   /** After a restart of the controller: ends messages that were cancelled before their delivery. */
   restored(): void {
-    for (const open of [...this.#talkState.opens.values()]) {
+    for (const open of [...this.#talk.opens.values()]) {
       const { stopReason } = open.message;
       if (open.thread.current === open && stopReason !== undefined)
         this.#complete(open, { state: 'Completed', stopReason }, undefined);
@@ -424,7 +409,7 @@ export class Turns {
 
   /** Ends a cancelled message that the agent has not confirmed. */
   giveUp(open: Open): void {
-    const link = this.#talkState.links.get(open.message.uid ?? '');
+    const link = this.#talk.links.get(open.message.uid ?? '');
     const begun = open.thread.current === open && open.message.written;
     if (link !== undefined && link.state !== 'Drained' && begun && link.protocol.capabilities.trailing > 0)
       this.#hold(open, link);

@@ -2,17 +2,15 @@ import { createHash } from 'node:crypto';
 import { askedText } from '../api/approval-text.ts';
 import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
-import type { AgentSpec } from '../api/objects.ts';
-import type { NewEvent } from '../client/recorder.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Approval } from '../messages/message.ts';
 import { requestText } from '../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption } from '../protocols/turn-events.ts';
-import type { Enforcement } from './enforcement.ts';
+import { actionFor, approvalTimeout, type Enforcement } from './enforcement.ts';
 import type { Link } from './link.ts';
 import type { Open } from './open-message.ts';
 import { keyOf } from './open-message.ts';
-import { actionFor, approvalTimeout } from './rules.ts';
+import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
 const mostInput = 16_384;
@@ -22,35 +20,32 @@ const mostWaiting = 100;
 
 type Decided = Exclude<Approval['state'], 'Pending'>;
 
-export interface ApprovalsDeps {
-  talkState: TalkState;
-  spec(key: string): AgentSpec | undefined;
-  record(link: Link, newEvent: NewEvent): void;
-  enforcement: Enforcement;
-}
-
 /** Requests of agents to use a tool: decided by the spec, or by people. */
 export class Approvals {
-  readonly #talkState: TalkState;
-  readonly #deps: ApprovalsDeps;
+  readonly #context: Context;
+  readonly #talk: TalkState;
+  readonly #enforcement: Enforcement;
   /** Pending approvals, with a function that stops their timer. */
   readonly #waiting = new Map<string, { approval: Approval; cancel: () => void }>();
   /** Number of pending approvals of each Instance, by its uid. */
   readonly #counts = new Map<string, number>();
 
-  constructor(deps: ApprovalsDeps, loaded: readonly Approval[]) {
-    this.#deps = deps;
-    this.#talkState = deps.talkState;
+  constructor(context: Context, talk: TalkState, enforcement: Enforcement, loaded: readonly Approval[]) {
+    this.#context = context;
+    this.#talk = talk;
+    this.#enforcement = enforcement;
+    talk.signals.on('ended', ({ id, reason }) => this.#withdrawOf(id, reason));
+    talk.signals.on('turnOver', (message, reason) => this.#withdrawOf(message, reason));
     for (const approval of loaded) this.#wait(approval);
   }
 
   asked(link: Link, open: Open | undefined, permission: Permission): void {
-    const spec = this.#deps.spec(keyOf(link.target));
+    const spec = this.#context.agent(keyOf(link.target))?.spec;
     if (spec === undefined) {
       this.#answer(link, permission.id, 'Cancelled');
       return;
     }
-    this.#deps.enforcement.asks(link);
+    this.#enforcement.asks(link);
     const { toolKind: kind, guessed } = permission;
     const action = actionFor(spec, { kind, guessed });
     if (action === 'Ask') {
@@ -64,11 +59,11 @@ export class Approvals {
 
   /** After a restart of the controller: sends decisions that the agent may not have received. */
   reconnected(link: Link): void {
-    for (const approval of this.#deps.enforcement.reconnected(link))
+    for (const approval of this.#enforcement.reconnected(link))
       if (
         approval.state !== 'Pending' &&
         approval.told !== true &&
-        (approval.message === undefined || this.#talkState.opens.has(approval.message))
+        (approval.message === undefined || this.#talk.opens.has(approval.message))
       )
         this.#tell(link, approval);
   }
@@ -83,7 +78,7 @@ export class Approvals {
     { by, option }: { by: string; option?: string | undefined },
   ): Promise<void> {
     const waiting = this.#waiting.get(id);
-    const known = waiting?.approval ?? this.#talkState.deps.journal.approval(id);
+    const known = waiting?.approval ?? this.#context.journal.approval(id);
     if (known?.namespace !== namespace) throw new ApiError('NotFound', `approvals "${id}" not found`);
     if (waiting === undefined) {
       const now = known.state === 'Pending' ? 'decided' : known.state;
@@ -97,7 +92,7 @@ export class Approvals {
 
   /** The spec of an Agent changed: settles the approvals that its permissions now decide without people. */
   specChanged(agent: string): void {
-    const spec = this.#deps.spec(agent);
+    const spec = this.#context.agent(agent)?.spec;
     if (spec === undefined) return;
     for (const { approval } of [...this.#waiting.values()]) {
       if (keyOf(approval) !== agent) continue;
@@ -118,7 +113,7 @@ export class Approvals {
   }
 
   /** Ends the approvals of a message that has ended, or whose turn was cancelled or is over. */
-  withdrawOf(message: string, reason: string | undefined): void {
+  #withdrawOf(message: string, reason: string | undefined): void {
     this.withdraw(
       (approval) => approval.message === message,
       reason === 'Cancelled' ? 'Cancelled' : 'Expired',
@@ -127,17 +122,16 @@ export class Approvals {
 
   /** After a restart of the controller: the ends of messages and instances may not have reached their approvals. */
   restored(): void {
-    const { journal } = this.#talkState.deps;
+    const { journal } = this.#context;
     for (const { approval } of [...this.#waiting.values()]) {
       const { message, uid, run } = approval;
-      const open = this.#talkState.opens.get(message ?? '');
+      const open = this.#talk.opens.get(message ?? '');
       if (message !== undefined && open === undefined)
-        this.withdrawOf(message, journal.message(message)?.reason);
-      else if (open?.cancellation !== undefined) this.withdrawOf(open.message.id, open.cancellation.reason);
+        this.#withdrawOf(message, journal.message(message)?.reason);
+      else if (open?.cancellation !== undefined) this.#withdrawOf(open.message.id, open.cancellation.reason);
       else {
         const isOver = open !== undefined && (open.message.state === 'Pending' || open.message.run !== run);
-        if (isOver || this.#talkState.deps.instance(uid) === undefined)
-          this.withdraw((one) => one === approval);
+        if (isOver || this.#context.instance(uid) === undefined) this.withdraw((one) => one === approval);
       }
     }
     for (const agent of new Set([...this.#waiting.values()].map(({ approval }) => keyOf(approval))))
@@ -146,21 +140,21 @@ export class Approvals {
 
   #put(link: Link, open: Open | undefined, permission: Permission, timeout: number): void {
     const id = this.#idOf(link, permission);
-    if (this.#waiting.has(id) || this.#talkState.deps.journal.approval(id) !== undefined) return; // read a second time
+    if (this.#waiting.has(id) || this.#context.journal.approval(id) !== undefined) return; // read a second time
     const { namespace, agent, instance, uid, run } = link.target;
     if ((this.#counts.get(uid) ?? 0) >= mostWaiting) {
       this.#answer(link, permission.id, 'Deny');
       const about = this.#about(link, permission);
       const title = `${about.title} (${mostWaiting} others wait for a decision already)`;
       if (open !== undefined) link.push(this.#event(open, { ...about, title }, 'Denied'));
-      this.#deps.record(link, {
+      this.#context.record(link.target.uid, {
         type: 'Warning',
         reason: 'TooManyApprovals',
         message: `${mostWaiting} of its requests wait for a decision: further ones are denied until some are decided.`,
       });
       return;
     }
-    const now = this.#talkState.deps.clock.now();
+    const now = this.#context.clock.now();
     const approval: Approval = {
       ...this.#about(link, permission),
       namespace,
@@ -183,13 +177,13 @@ export class Approvals {
     this.#wait(approval);
     const entries: Entry[] = [{ type: 'Approval', approval }];
     if (open !== undefined) entries.push(...this.#event(open, approval, 'Pending'));
-    link.push(entries, () => this.#talkState.changed('Approval', id));
+    link.push(entries, () => this.#talk.changed('Approval', id));
     const message = `It asks for permission: ${askedText(approval)}. Decide with agentctl approve ${id} or agentctl deny ${id}.`;
-    this.#deps.record(link, { type: 'Normal', reason: 'ApprovalNeeded', message });
+    this.#context.record(link.target.uid, { type: 'Normal', reason: 'ApprovalNeeded', message });
   }
 
   #wait(approval: Approval): void {
-    const { clock } = this.#talkState.deps;
+    const { clock } = this.#context;
     const left = Math.min(Math.max(0, approval.expiresAt - clock.now()), 2_147_483_647);
     const cancel = clock.after(left, () => void this.#settle(approval, 'Expired', {}));
     this.#waiting.set(approval.id, { approval, cancel });
@@ -215,19 +209,19 @@ export class Approvals {
     const left = (this.#counts.get(uid) ?? 1) - 1;
     if (left > 0) this.#counts.set(uid, left);
     else this.#counts.delete(uid);
-    const { clock, log } = this.#talkState.deps;
+    const { clock, log } = this.#context;
     const settled: Approval = { ...approval, state, by, why, option: option?.id, decidedAt: clock.now() };
     const entries: Entry[] = [{ type: 'Approval', approval: settled }];
-    const open = this.#talkState.opens.get(approval.message ?? '');
+    const open = this.#talk.opens.get(approval.message ?? '');
     if (open !== undefined) entries.push(...this.#event(open, approval, state));
     try {
-      await this.#talkState.writer.write(entries);
+      await this.#talk.writer.write(entries);
     } catch (error) {
       log.error({ err: error, approval: id }, 'a decision was not journalled');
       return;
     }
-    this.#talkState.changed('Approval', id);
-    const link = this.#talkState.links.get(uid);
+    this.#talk.changed('Approval', id);
+    const link = this.#talk.links.get(uid);
     if (link?.target.run === approval.run) this.#tell(link, settled, isWithdrawn);
   }
 
@@ -237,11 +231,11 @@ export class Approvals {
     const { connection } = link;
     if (connection === undefined) return; // it is sent once there is a connection
     // The turn was cancelled, so an earlier decision no longer applies.
-    const broken = this.#talkState.opens.get(approval.message ?? '')?.cancellation !== undefined;
+    const broken = this.#talk.opens.get(approval.message ?? '')?.cancellation !== undefined;
     const decision =
       isWithdrawn || broken || state === 'Cancelled' ? 'Cancelled' : state === 'Approved' ? 'Allow' : 'Deny';
     connection.decide(permission, decision, option).then(
-      () => this.#talkState.writer.note([{ type: 'Approval', approval: { ...approval, told: true } }]),
+      () => this.#talk.writer.note([{ type: 'Approval', approval: { ...approval, told: true } }]),
       (error: unknown) => this.#unanswered(error),
     );
   }
@@ -252,7 +246,7 @@ export class Approvals {
 
   /** The run has ended, so nobody waits for the answer. */
   #unanswered(error: unknown): void {
-    this.#talkState.deps.log.debug({ err: error }, 'an answer did not reach the agent');
+    this.#context.log.debug({ err: error }, 'an answer did not reach the agent');
   }
 
   #about(link: Link, permission: Permission): Pick<Approval, 'id' | 'title' | 'request'> {
@@ -266,7 +260,7 @@ export class Approvals {
     state: Approval['state'],
   ): Entry[] {
     const about = request === undefined ? { title } : { title, request };
-    return this.#talkState.events.add(open, { type: 'approval', id, ...about, state });
+    return this.#talk.events.add(open, { type: 'approval', id, ...about, state });
   }
 
   /** Returns the same id if the request is read again. */

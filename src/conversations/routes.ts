@@ -8,7 +8,7 @@ import type { Link } from './link.ts';
 import type { Draft, Intake, Reservation } from './message-intake.ts';
 import type { Open } from './open-message.ts';
 import { keyOf } from './open-message.ts';
-import { protocolOf } from './rules.ts';
+import { type Context, protocolOf } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
 /** A question that has passed this many agents goes no further. This ends a cycle of agents that ask each other. */
@@ -36,17 +36,11 @@ export interface Question {
   conversation?: string | undefined;
 }
 
-export interface RoutesDeps {
-  talkState: TalkState;
-  intake: Intake;
-  agent(key: string): Agent | undefined;
-  agents(): readonly Agent[];
-}
-
 /** Questions from agent to agent, their answers, and the list of agents that can be asked. */
 export class Routes {
-  readonly #talkState: TalkState;
-  readonly #deps: RoutesDeps;
+  readonly #context: Context;
+  readonly #talk: TalkState;
+  readonly #intake: Intake;
   /**
    * Questions whose answers the asking instance has not received, by its uid. The answers may be long, so they stay in
    * the journal until then.
@@ -62,11 +56,13 @@ export class Routes {
   readonly #asked = new WeakMap<Link, Set<string>>();
   #peersDue = false;
 
-  constructor(deps: RoutesDeps, unanswered: readonly Envelope[]) {
-    this.#deps = deps;
-    this.#talkState = deps.talkState;
+  constructor(context: Context, talk: TalkState, intake: Intake, unanswered: readonly Envelope[]) {
+    this.#context = context;
+    this.#talk = talk;
+    this.#intake = intake;
+    talk.signals.on('ended', (message) => this.#ended(message));
     for (const message of unanswered) this.#keep(message);
-    for (const { message } of this.#talkState.opens.values()) this.#count(message, 1);
+    for (const { message } of this.#talk.opens.values()) this.#count(message, 1);
   }
 
   /** Handles a `route_request` of an agent. The question is journaled with the line that contains it. */
@@ -76,7 +72,7 @@ export class Routes {
     const key = `route/${uid}/${run}/${requestId}`;
     let reservation: Reservation;
     try {
-      const from = this.#deps.agent(keyOf(link.target));
+      const from = this.#context.agent(keyOf(link.target));
       const waiting = (this.#open.get(uid) ?? 0) + (this.#unanswered.get(uid)?.size ?? 0);
       if (waiting >= mostUnanswered)
         throw new ApiError(
@@ -96,8 +92,8 @@ export class Routes {
         single: true,
       };
       // Read again after a crash: the question is known.
-      if (this.#coming.has(key) || this.#deps.intake.known(to, draft) !== undefined) return;
-      reservation = this.#deps.intake.reserve(to, draft);
+      if (this.#coming.has(key) || this.#intake.known(to, draft) !== undefined) return;
+      reservation = this.#intake.reserve(to, draft);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#refuse(link, requestId, error.message);
@@ -125,11 +121,11 @@ export class Routes {
   /** Sends what an instance asks by another way than a line. It belongs to the turn of the instance, if it has one. */
   async send(from: Agent, sender: AgentSender, { to, text, conversation }: Question): Promise<Message> {
     const key = keyText(from.metadata);
-    const [turn, ...others] = this.#talkState.box(key).current(sender.uid);
+    const [turn, ...others] = this.#talk.box(key).current(sender.uid);
     const parent = others.length === 0 ? turn?.message : undefined;
     const hops = parent?.hops ?? this.#hops(key, sender.uid);
     const target = this.#target(from, to, { hops, parent });
-    return this.#deps.intake.send(target, {
+    return this.#intake.send(target, {
       kind: 'Route',
       from: sender,
       text,
@@ -144,7 +140,7 @@ export class Routes {
    * whose turn is unknown.
    */
   #hops(key: string, uid: string): number {
-    return Math.max(0, ...[...this.#talkState.box(key).current(uid)].map(({ message }) => message.hops));
+    return Math.max(0, ...[...this.#talk.box(key).current(uid)].map(({ message }) => message.hops));
   }
 
   /** Returns the Agent that `from` may ask under this name. Throws ApiError. */
@@ -161,7 +157,7 @@ export class Routes {
       );
     const home = from.metadata.namespace ?? 'default';
     const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
-    const agent = namespace === home ? this.#deps.agent(`${namespace}/${name}`) : undefined;
+    const agent = namespace === home ? this.#context.agent(`${namespace}/${name}`) : undefined;
     if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
     if (this.#waitsForIt(agent, parent))
       throw new ApiError(
@@ -182,29 +178,29 @@ export class Routes {
     for (
       let message = parent;
       message !== undefined;
-      message = this.#talkState.opens.get(message.parent ?? '')?.message
+      message = this.#talk.opens.get(message.parent ?? '')?.message
     )
       asks ||= keyOf(message) === key;
     if (!asks) return false;
-    const box = this.#talkState.box(key);
+    const box = this.#talk.box(key);
     const free = ({ target, state }: Link): boolean =>
       keyOf(target) === key &&
       state === 'Ready' &&
       box.current(target.uid).size < agent.spec.conversations.perInstance;
-    return ![...this.#talkState.links.values()].some(free);
+    return ![...this.#talk.links.values()].some(free);
   }
 
   /**
    * A message has ended. If it is a question asked by a line of the protocol, the sender gets the answer now or when it
    * is back.
    */
-  ended(message: Envelope) {
+  #ended(message: Envelope) {
     const { from } = message;
     if (from.kind !== 'Agent' || from.requestId === undefined) return;
     this.#count(message, -1);
-    if (this.#talkState.deps.instance(from.uid) === undefined) return this.#answered(message.id);
+    if (this.#context.instance(from.uid) === undefined) return this.#answered(message.id);
     this.#keep(message);
-    const link = this.#talkState.links.get(from.uid);
+    const link = this.#talk.links.get(from.uid);
     if (link?.state === 'Ready') void this.#sendAnswers(link);
   }
 
@@ -224,16 +220,16 @@ export class Routes {
   peersChanged(): void {
     if (this.#peersDue) return;
     this.#peersDue = true;
-    this.#talkState.deps.clock.after(coalesce, () => {
+    this.#context.clock.after(coalesce, () => {
       this.#peersDue = false;
-      for (const link of this.#talkState.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
+      for (const link of this.#talk.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
     });
   }
 
   /** Returns the agents that an agent can ask. */
   peers(from: Agent): Peer[] {
-    return this.#deps
-      .agents()
+    return this.#context.cache.agents
+      .list()
       .filter(
         ({ metadata, spec }) =>
           metadata.namespace === from.metadata.namespace &&
@@ -251,7 +247,7 @@ export class Routes {
   }
 
   #tellPeers(link: Link): void {
-    const agent = this.#deps.agent(keyOf(link.target));
+    const agent = this.#context.agent(keyOf(link.target));
     if (agent === undefined || agent.spec.fleetAccess === 'None') return;
     const peers = this.peers(agent);
     const text = JSON.stringify(peers);
@@ -290,14 +286,14 @@ export class Routes {
   }
 
   #answerOf(id: string): { response: string } | { error: string } {
-    const message = this.#talkState.deps.journal.message(id);
+    const message = this.#context.journal.message(id);
     if (message === undefined)
       return { error: 'Pruned: the answer was not read for too long and was deleted.' };
     return message.state === 'Completed' ? { response: message.answer ?? '' } : { error: reasonOf(message) };
   }
 
   #answered(id: string): void {
-    this.#talkState.writer.note([{ type: 'Change', id, set: { answered: true } }]);
+    this.#talk.writer.note([{ type: 'Change', id, set: { answered: true } }]);
   }
 
   /** A refusal is not journaled. It waits in the link's outbox as long as the run lives. */
@@ -329,8 +325,8 @@ export class Routes {
   }
 
   #others(namespace: string): string {
-    const names = this.#deps
-      .agents()
+    const names = this.#context.cache.agents
+      .list()
       .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
       .map(({ metadata }) => metadata.name);
     if (names.length === 0) return 'There are none to ask.';

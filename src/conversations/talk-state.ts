@@ -1,47 +1,47 @@
+import { EventEmitter } from 'node:events';
 import type { VirtualKind } from '../api/kinds.ts';
-import type { Agent, Instance } from '../api/objects.ts';
 import type { Journal } from '../messages/journal.ts';
-import type { Conversation, Envelope, Sender } from '../messages/message.ts';
-import type { Clock } from '../platform/clock.ts';
-import type { Ids } from '../platform/ids.ts';
-import type { Log } from '../platform/log.ts';
-import type { Meters } from '../platform/meters.ts';
+import type { Conversation, Envelope, Link as LinkRecord, Sender } from '../messages/message.ts';
+import type { Instant } from '../plan/world.ts';
 import { EventLog } from './event-log.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
-import { Marks } from './marks.ts';
 import { Hub } from './message-stream.ts';
 import { Answer, cancelReasons, keyOf, type Open, Tail, type Thread } from './open-message.ts';
-import type { Rules } from './rules.ts';
+import type { Context } from './ports.ts';
 import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;
 const mostDeleted = 1_000;
-export interface TalkStateDeps {
-  journal: Journal;
-  clock: Clock;
-  ids: Ids;
-  log: Log;
-  meters: Meters;
-  agent(key: string): Agent | undefined;
-  instance(uid: string): Instance | undefined;
-  rules(agent: Agent): Rules;
-  /** The planner should look at the Agent again. */
-  enqueue(key: string): void;
+
+/** What the parts of conversations tell each other. */
+interface Signals {
+  /** There is a message to deliver to the Agent with this key, or an instance became free. */
+  due: [key: string];
+  /** The timeouts of messages must be checked at this time. */
+  check: [at: Instant];
+  /** A message has ended, and this is on disk. */
+  ended: [message: Envelope];
+  /** The turn was cancelled, or ended and will start again: nobody waits for answers to its requests. */
+  turnOver: [message: string, reason: string];
+  /** A run of the Agent has ended, and its output was read to the end. */
+  drained: [key: string];
 }
 
 /** All open messages with their threads, and the links to runs. */
 export class TalkState {
-  readonly deps: TalkStateDeps;
+  readonly signals = new EventEmitter<Signals>();
   readonly writer: Writer;
   readonly hub = new Hub();
   readonly opens = new Map<string, Open>();
   /** By the Instance's uid. */
   readonly links = new Map<string, Link>();
+  /** How far an earlier controller has read the newest run, by the Instance's uid, until there is a link. */
+  readonly records = new Map<string, LinkRecord>();
   /** The starts whose output was read to the end, by the Instance's uid. */
   readonly drained = new Map<string, string>();
-  readonly marks: Marks;
   readonly events: EventLog;
+  readonly #context: Context;
   readonly #boxes = new Map<string, Mailbox>();
   readonly #threads = new Map<string, Thread>();
   readonly #listeners: ((kind: VirtualKind, id: string) => void)[] = [];
@@ -51,13 +51,12 @@ export class TalkState {
   /** With more threads than this, idle ones are removed from memory. */
   #most = idleThreads * 2;
 
-  constructor(deps: TalkStateDeps, loaded: ReturnType<Journal['load']>) {
-    this.deps = deps;
-    this.writer = new Writer(deps.journal, deps.clock, deps.log);
-    this.marks = new Marks(loaded.marks, this.writer);
+  constructor(context: Context, loaded: ReturnType<Journal['load']>) {
+    this.#context = context;
+    this.writer = new Writer(context.journal, context.clock, context.log);
     this.events = new EventLog({
-      journal: deps.journal,
-      clock: deps.clock,
+      journal: context.journal,
+      clock: context.clock,
       hub: this.hub,
       opens: this.opens,
       conversationOf: (uid, session) =>
@@ -70,7 +69,10 @@ export class TalkState {
       if (record.state === 'Open' && record.uid !== undefined) this.box(keyOf(record)).count(record.uid, 1);
       if (record.working !== undefined) this.box(keyOf(record)).hold(thread);
     }
-    for (const link of loaded.links) if (link.drained) this.drained.set(link.uid, link.startId);
+    for (const link of loaded.links) {
+      if (link.drained) this.drained.set(link.uid, link.startId);
+      if ((this.records.get(link.uid)?.run ?? 0) < link.run) this.records.set(link.uid, link);
+    }
     // Messages in work first: a retried message may be older and then waits behind them.
     const waits = ({ state }: Envelope): boolean => state === 'Pending';
     for (const message of loaded.messages) if (!waits(message)) this.#restore(message);
@@ -83,8 +85,8 @@ export class TalkState {
   isSameAgent(one: Sender | undefined, other: Sender | undefined): boolean {
     if (one?.kind !== 'Agent' || other?.kind !== 'Agent') return false;
     if (one.uid === other.uid) return true;
-    const agentUID = this.deps.instance(one.uid)?.spec.agentUID;
-    return agentUID !== undefined && agentUID === this.deps.instance(other.uid)?.spec.agentUID;
+    const agentUID = this.#context.instance(one.uid)?.spec.agentUID;
+    return agentUID !== undefined && agentUID === this.#context.instance(other.uid)?.spec.agentUID;
   }
 
   /** Returns the mailbox of an Agent. */
@@ -118,7 +120,7 @@ export class TalkState {
   thread(id: string): Thread | undefined {
     const known = this.#threads.get(id);
     if (known !== undefined) return known;
-    const record = this.deps.journal.conversation(id);
+    const record = this.#context.journal.conversation(id);
     return record === undefined ? undefined : this.hold(record);
   }
 
@@ -150,7 +152,7 @@ export class TalkState {
       calls: 0,
       stalled: false,
       refusals: 0,
-      heardAt: this.deps.clock.now(),
+      heardAt: this.#context.clock.now(),
       cancellation: undefined,
       reports: {},
     };
@@ -168,7 +170,7 @@ export class TalkState {
       try {
         listener(kind, id);
       } catch (error) {
-        this.deps.log.error({ err: error, kind, id }, 'a change could not be told');
+        this.#context.log.error({ err: error, kind, id }, 'a change could not be told');
       }
   }
 

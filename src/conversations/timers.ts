@@ -1,9 +1,9 @@
-import type { Agent } from '../api/objects.ts';
 import type { Cancel } from '../platform/clock.ts';
 import type { Link } from './link.ts';
 import type { Turns } from './message-turns.ts';
 import type { Open } from './open-message.ts';
 import { keyOf } from './open-message.ts';
+import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
 const longest = 30_000;
@@ -14,24 +14,26 @@ const restartAfter = 30_000;
 
 /** Ends messages that have expired, and turns in which the agent is silent for too long. Uses one timer for all. */
 export class Timers {
-  readonly #talkState: TalkState;
+  readonly #context: Context;
+  readonly #talk: TalkState;
   readonly #turns: Turns;
-  readonly #agent: (key: string) => Agent | undefined;
   #at = Number.POSITIVE_INFINITY;
   #cancel: Cancel | undefined;
 
-  constructor(talkState: TalkState, turns: Turns, agent: (key: string) => Agent | undefined) {
-    this.#talkState = talkState;
+  constructor(context: Context, talk: TalkState, turns: Turns) {
+    this.#context = context;
+    this.#talk = talk;
     this.#turns = turns;
-    this.#agent = agent;
+    talk.signals.on('check', (at) => this.#wake(at));
+    this.#wake(context.clock.now());
   }
 
   /** Checks everything at this time or earlier. */
-  wake(at: number): void {
+  #wake(at: number): void {
     if (at >= this.#at) return;
     this.#cancel?.();
     this.#at = at;
-    const { clock } = this.#talkState.deps;
+    const { clock } = this.#context;
     this.#cancel = clock.after(Math.min(longest, Math.max(0, at - clock.now())), () => this.#sweep());
   }
 
@@ -42,17 +44,17 @@ export class Timers {
 
   #sweep(): void {
     this.#at = Number.POSITIVE_INFINITY;
-    const now = this.#talkState.deps.clock.now();
+    const now = this.#context.clock.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const open of [...this.#talkState.opens.values()]) next = Math.min(next, this.#check(open, now));
-    for (const link of this.#talkState.links.values()) next = Math.min(next, this.#givenUp(link, now));
-    if (next !== Number.POSITIVE_INFINITY) this.wake(Math.max(next, now + 10));
+    for (const open of [...this.#talk.opens.values()]) next = Math.min(next, this.#check(open, now));
+    for (const link of this.#talk.links.values()) next = Math.min(next, this.#givenUp(link, now));
+    if (next !== Number.POSITIVE_INFINITY) this.#wake(Math.max(next, now + 10));
   }
 
   /** Restarts an agent that keeps working on a turn that was given up. Returns when to check again. */
   #givenUp(link: Link, now: number): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { record } of this.#talkState.box(keyOf(link.target)).working(link.target.uid)) {
+    for (const { record } of this.#talk.box(keyOf(link.target)).working(link.target.uid)) {
       const { message, since } = record.working ?? { message: '', since: now };
       const at = since + restartAfter;
       if (at <= now)
@@ -81,9 +83,9 @@ export class Timers {
       return now + patience;
     }
     if (thread.current !== open || message.state === 'Pending') return message.expiresAt;
-    const agent = this.#agent(keyOf(message));
+    const agent = this.#context.agent(keyOf(message));
     if (agent === undefined) return message.expiresAt;
-    const { inactivityTimeout } = this.#talkState.deps.rules(agent);
+    const { inactivityTimeout } = this.#context.rules(agent);
     if (open.tools.size > 0) return Math.min(message.expiresAt, now + inactivityTimeout);
     const silent = open.heardAt + inactivityTimeout;
     if (silent > now) return Math.min(message.expiresAt, silent);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { actionFor, usedWithoutAsking } from '../../src/conversations/rules.ts';
+import { actionFor, usedWithoutAsking } from '../../src/conversations/enforcement.ts';
 
 const call = { kind: 'execute', asked: false, announced: true, whole: true, end: 'completed' } as const;
 
