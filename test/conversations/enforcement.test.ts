@@ -3,6 +3,7 @@ import type { AgentSpec } from '../../src/api/objects.ts';
 import { Enforcement } from '../../src/conversations/enforcement.ts';
 import type { Link } from '../../src/conversations/link.ts';
 import type { Open } from '../../src/conversations/open-message.ts';
+import type { Context } from '../../src/conversations/ports.ts';
 import type { Approval } from '../../src/messages/message.ts';
 import type { ToolUse } from '../../src/protocols/turn-events.ts';
 import { approval, message } from '../messages/entries.ts';
@@ -29,16 +30,17 @@ function setUp({ approvals = [] as Approval[], permissions = asking as Permissio
   const link = { target } as unknown as Link; // no more of it is read
   const open = { message: message('m') } as unknown as Open; // no more of it is read
   let changes = 0;
-  const enforcement = new Enforcement({
+  const context = {
     journal: {
-      approvals: ({ namespace, agent } = {}) =>
+      approvals: ({ namespace, agent }: { namespace: string; agent: string }) =>
         approvals.filter((one) => one.namespace === namespace && one.agent === agent),
     },
-    spec: () => specOf(permissions === 'None' ? {} : { permissions }),
-    changed: () => {
+    agent: () => ({ spec: specOf(permissions === 'None' ? {} : { permissions }) }),
+    enqueue: () => {
       changes += 1;
     },
-  });
+  };
+  const enforcement = new Enforcement(context as unknown as Context); // no more of it is read
   const use = (more: Partial<ToolUse> = {}): boolean =>
     enforcement.used(link, open, {
       ...{
