@@ -3,7 +3,7 @@
  * equals `1m`.
  */
 
-import { childSchema, isObject, type JsonSchema } from './schema.ts';
+import { childSchema, isObject, type JsonSchema } from './json.ts';
 import { signalNumber } from './signal.ts';
 import { tryDuration } from './time.ts';
 

@@ -1,11 +1,20 @@
-/** Compares two objects, field by field. */
 import { isSameAmount } from './amounts.ts';
-import { withDefaults } from './defaults.ts';
-import { deepEqual } from './equal.ts';
-import type { Path } from './path.ts';
-import { childSchema, isObject, type JsonObject, type JsonSchema, type UpdateClass } from './schema.ts';
+import {
+  childSchema,
+  deepEqual,
+  isObject,
+  type JsonObject,
+  type JsonSchema,
+  type Path,
+  pathText,
+  type UpdateClass,
+} from './json.ts';
+import type { KindInfo } from './kinds.ts';
+import type { AnyObject } from './objects.ts';
+import { withDefaults } from './shape.ts';
 
-export interface FieldDifference {
+/** Compares two objects, field by field. */
+interface FieldDifference {
   /** An entry of a map list is named by its keys: `env[name=HOME]`. */
   path: Path;
   /** undefined if the field is absent. */
@@ -109,3 +118,48 @@ export function updateClass(schema: JsonSchema, path: Path): UpdateClass {
   }
   return found;
 }
+
+export interface Change {
+  path: string;
+  before: unknown;
+  after: unknown;
+  /** What the change does to running instances. */
+  update: 'live' | 'restart' | 'firstStart';
+}
+
+const masked = '***';
+
+/** The part of an object that a user can set. The server sets the rest. */
+function settable({ metadata, ...object }: AnyObject): object {
+  const { labels = {}, annotations = {} } = metadata;
+  return { ...object, status: undefined, metadata: { labels, annotations } };
+}
+
+/** Returns the differences, field by field. Values of Secrets are not shown. */
+export function changesOf(info: KindInfo, before: AnyObject, after: AnyObject): Change[] {
+  return difference(info.schema, settable(before), settable(after)).map(({ path, before, after }) => {
+    const secret = info.kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData');
+    const shown = (value: unknown, text: string): unknown => (secret && value !== undefined ? text : value);
+    return {
+      path: pathText(path),
+      before: shown(before, `${masked} (before)`),
+      after: shown(after, `${masked} (after)`),
+      update: updateClass(info.schema, path),
+    };
+  });
+}
+
+/** Returns `~ spec.replicas: 1 -> 2`; `+` for a new field, `-` for a removed one. */
+export function changeLine({ path, before, after, update }: Change): string {
+  const note =
+    update === 'restart'
+      ? '  (forces a restart)'
+      : update === 'firstStart'
+        ? '  (for first starts only)'
+        : '';
+  if (before === undefined) return `+ ${path}: ${text(after)}${note}`;
+  if (after === undefined) return `- ${path}: ${text(before)}${note}`;
+  return `~ ${path}: ${text(before)} -> ${text(after)}${note}`;
+}
+
+const text = (value: unknown): string => JSON.stringify(value);

@@ -1,4 +1,4 @@
-import { visible } from './visible.ts';
+import { visible } from './text.ts';
 
 /** `Status`, which the Kubernetes API returns for every failure (API conventions, "Response Status Kind"). */
 export interface Status {

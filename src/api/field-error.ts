@@ -1,8 +1,7 @@
-import { beginning } from './cut.ts';
 import { ApiError } from './errors.ts';
+import { type Path, pathText } from './json.ts';
 import type { KindInfo } from './kinds.ts';
-import { listed } from './listed.ts';
-import { type Path, pathText } from './path.ts';
+import { beginning, listed } from './text.ts';
 
 /** One error in an object. */
 export interface FieldError {

@@ -2,7 +2,8 @@
  * kubectl's JSONPath: `-o jsonpath`, custom columns, --sort-by. A path that the data does not have gives no value. By
  * hand, because libraries implement RFC 9535, which has no `{range}`, and other filters and slices.
  */
-import { deepEqual } from './equal.ts';
+
+import { deepEqual, isObject, valueAt } from './json.ts';
 import {
   type Expression,
   type Operand,
@@ -12,8 +13,6 @@ import {
   type Sign,
   type Step,
 } from './jsonpath/parse.ts';
-import { valueAt } from './path.ts';
-import { isObject } from './schema.ts';
 
 export { JsonPathError } from './jsonpath/parse.ts';
 

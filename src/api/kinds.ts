@@ -1,8 +1,8 @@
 /** The only list of kinds. A new kind needs a file in schemas/ and a place in `applyOrder`. */
 import { facts } from './gen/kinds.gen.ts';
 import { schemaTexts } from './gen/schemas.gen.ts';
+import type { JsonSchema } from './json.ts';
 import type { Kind } from './objects.ts';
-import type { JsonSchema } from './schema.ts';
 
 export const verbs = [
   'get',
@@ -32,7 +32,7 @@ export interface KindInfo {
   readonly namespaced: boolean;
   /** The verbs that the API accepts for its objects. */
   readonly verbs: readonly Verb[];
-  /** Whether the store has its objects. If not, see src/api/virtual.ts. */
+  /** Whether the store has its objects. If not, see src/api/requests.ts. */
   readonly stored: boolean;
   readonly subresources: { readonly status: boolean; readonly scale?: ScalePaths };
   /** The columns of a table, without the name, which is always first. */

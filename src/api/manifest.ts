@@ -1,15 +1,13 @@
 /** Manifests: from bytes to valid objects. Reports all errors of all documents with their positions. */
 import { withTextAmounts } from './amounts.ts';
 import type { FieldError } from './field-error.ts';
+import { isObject, type JsonObject, type Path, pathText, sizeFault, sizeOf } from './json.ts';
 import { type KindInfo, kindOf, kinds } from './kinds.ts';
-import { type Chunk, decode, positions, type Source, split } from './manifest/text.ts';
+import { type Chunk, decode, positions, type Source, split } from './manifest/chunks.ts';
 import { type Parsed, parseChunk } from './manifest/yaml.ts';
-import { nearest } from './nearest.ts';
-import { type Path, pathText } from './path.ts';
-import { isObject, type JsonObject } from './schema.ts';
-import { sizeFault, sizeOf } from './size.ts';
-import { unknownFields, validateObject } from './validation.ts';
-import { visible } from './visible.ts';
+import { unknownFields } from './shape.ts';
+import { nearest, visible } from './text.ts';
+import { validateObject } from './validation.ts';
 
 export type { Source };
 

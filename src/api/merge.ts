@@ -1,9 +1,19 @@
 /** The patches of RFC 7386 and RFC 6902. Neither changes its input. By hand, because libraries have no limit on size. */
-import { deepEqual } from './equal.ts';
+
 import { ApiError } from './errors.ts';
-import type { Path } from './path.ts';
-import { isObject, type JsonObject } from './schema.ts';
-import { addSize, deepest, isTooDeep, mostCharacters, mostValues, type Size, sizeFault } from './size.ts';
+import {
+  addSize,
+  deepEqual,
+  deepest,
+  isObject,
+  isTooDeep,
+  type JsonObject,
+  mostCharacters,
+  mostValues,
+  type Path,
+  type Size,
+  sizeFault,
+} from './json.ts';
 
 /** Applies a merge patch (RFC 7386): null deletes a field, objects are merged, and everything else is replaced. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

@@ -1,7 +1,7 @@
 /** Kubernetes' selectors (apimachinery, labels and fields). An invalid selector throws ApiError BadRequest. */
 import { ApiError } from './errors.ts';
+import { valueAt } from './json.ts';
 import { notLabelValue, notQualifiedName } from './names.ts';
-import { valueAt } from './path.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -1,11 +1,10 @@
 /** Checks an object against its schema, with messages in words. `make generate` compiles the checks. */
+
 import { type FieldError, invalid, required, shown } from './field-error.ts';
 import { type SchemaError, validators } from './gen/validators.gen.js';
+import { childSchema, isObject, type JsonSchema, type Path, valueAt } from './json.ts';
 import type { KindInfo } from './kinds.ts';
-import { nearest } from './nearest.ts';
-import { type Path, valueAt } from './path.ts';
-import { childSchema, isObject, type JsonSchema } from './schema.ts';
-import { asWords, isPlain } from './words.ts';
+import { asWords, isPlain, nearest } from './text.ts';
 
 const typeNames = {
   object: 'an object',

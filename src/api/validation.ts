@@ -1,20 +1,13 @@
-/** Validates objects: the rules of the schema, and those that a schema cannot express. */
 import { checkAgent, checkPolicy } from './checks/agent-checks.ts';
-import { checkMetadata } from './checks/metadata-checks.ts';
-import { field, orEmpty } from './checks/optional-fields.ts';
-import { checkRuntime } from './checks/runtime-checks.ts';
-import { checkSync } from './checks/sync-checks.ts';
-import { type FieldError, forbidden, invalid } from './field-error.ts';
+import { checkRuntime, checkSync } from './checks/kind-checks.ts';
+import { type FieldError, forbidden, invalid, required } from './field-error.ts';
+import { field, isObject, type JsonObject, orEmpty, type Path, text } from './json.ts';
 import type { KindInfo } from './kinds.ts';
-import { notDataKey } from './names.ts';
-import type { Path } from './path.ts';
-import { isObject, type JsonObject } from './schema.ts';
+import { notDataKey, notDnsLabel, notDnsSubdomain, notLabelValue, notQualifiedName } from './names.ts';
 import { checkShape } from './shape.ts';
 import { checkStructure, type Written } from './structure.ts';
 
-export { type FieldError, fieldErrorsToStatus, fieldErrorText } from './field-error.ts';
-export { prune, unknownFields } from './shape.ts';
-
+/** Validates objects: the rules of the schema, and those that a schema cannot express. */
 /** Returns the errors of an object of which only the status is new. */
 export function validateStatus(info: KindInfo, object: JsonObject): FieldError[] {
   const schema = info.schema.properties?.status ?? {};
@@ -139,6 +132,101 @@ function checkData(object: JsonObject, fields: string[]): FieldError[] {
       path: ['data'],
       reason: 'FieldValueTooLong',
       message: `found ${size} characters in all, expected at most 1 MiB of data`,
+    });
+  }
+  return errors;
+}
+
+const annotationBytes = 256 * 1024; // Kubernetes: TotalAnnotationSizeLimitB
+
+/**
+ * A name must leave room for suffixes: an Agent's instances are `<agent>-<ordinal>`, and a label has at most 63
+ * characters.
+ */
+function badName(info: KindInfo, name: string): string | undefined {
+  switch (info.kind) {
+    case 'Agent':
+    case 'Sync': // its name is part of its field manager's, which has at most 128 characters
+      return notDnsLabel(name, 52);
+    case 'Namespace':
+    case 'Instance':
+    case 'Runtime':
+      return notDnsLabel(name);
+    case 'Secret':
+    case 'ConfigMap':
+    case 'Policy':
+    case 'Revision':
+    case 'Event':
+    case 'Message':
+    case 'Conversation':
+    case 'Approval':
+      return notDnsSubdomain(name);
+    default:
+      return info.kind satisfies never;
+  }
+}
+
+function checkMetadata(info: KindInfo, metadata: unknown): FieldError[] {
+  const errors: FieldError[] = [];
+  const path = ['metadata'];
+  const name = text(metadata, 'name');
+  const prefix = text(metadata, 'generateName');
+  if (name !== undefined && name !== '') {
+    const expected = badName(info, name);
+    if (expected !== undefined) errors.push(invalid([...path, 'name'], name, expected));
+  } else if (prefix === undefined || prefix === '') {
+    errors.push(required([...path, 'name'], 'a name, or generateName'));
+  } else {
+    const expected = badName(info, `${prefix}xxxxx`);
+    if (expected !== undefined)
+      errors.push(invalid([...path, 'generateName'], prefix, `with five more: ${expected}`));
+  }
+
+  const namespace = text(metadata, 'namespace');
+  if (namespace !== undefined && namespace !== '') {
+    const expected = notDnsLabel(namespace);
+    if (!info.namespaced)
+      errors.push(forbidden([...path, 'namespace'], `must not be set: a ${info.kind} has no namespace`));
+    else if (expected !== undefined) errors.push(invalid([...path, 'namespace'], namespace, expected));
+  }
+  errors.push(...checkLabels(field(metadata, 'labels')), ...checkAnnotations(field(metadata, 'annotations')));
+  const finalizers = field(metadata, 'finalizers');
+  for (const [at, finalizer] of (Array.isArray(finalizers) ? finalizers : []).entries()) {
+    const expected = notQualifiedName(orEmpty(finalizer));
+    if (expected !== undefined) errors.push(invalid([...path, 'finalizers', at], finalizer, expected));
+  }
+  return errors;
+}
+
+const entries = (map: unknown): [string, unknown][] =>
+  Object.entries(isObject(map) ? (map as JsonObject) : {});
+
+function checkLabels(labels: unknown): FieldError[] {
+  return entries(labels).flatMap(([key, value]) => {
+    const path = ['metadata', 'labels', key];
+    const badKey = notQualifiedName(key);
+    const badValue = notLabelValue(orEmpty(value));
+    return [
+      ...(badKey === undefined ? [] : [invalid(path, key, `as a key ${badKey}`)]),
+      ...(badValue === undefined ? [] : [invalid(path, value, badValue)]),
+    ];
+  });
+}
+
+function checkAnnotations(annotations: unknown): FieldError[] {
+  const path = ['metadata', 'annotations'];
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const [key, value] of entries(annotations)) {
+    size += key.length + orEmpty(value).length;
+    const expected = notQualifiedName(key.toLowerCase());
+    if (expected !== undefined) errors.push(invalid([...path, key], key, `as a key ${expected}`));
+  }
+  if (size > annotationBytes) {
+    errors.push({
+      path,
+      reason: 'FieldValueTooLong',
+      message: `found ${size} characters, expected at most ${annotationBytes}`,
     });
   }
   return errors;

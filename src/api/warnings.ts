@@ -1,6 +1,5 @@
+import { isObject, type Path, pathText } from './json.ts';
 import type { PolicySpec } from './objects.ts';
-import { type Path, pathText } from './path.ts';
-import { isObject } from './schema.ts';
 import { formatDuration, tryDuration } from './time.ts';
 
 /** Returns warnings about a valid object that is probably a mistake. `object` has its defaults. */

@@ -1,6 +1,6 @@
 import { ApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kinds } from '../api/kinds.ts';
-import { nearest } from '../api/nearest.ts';
+import { nearest } from '../api/text.ts';
 import { found } from '../client/resources.ts';
 import type { Cli, Client } from './cli.ts';
 import { UsageError } from './failure.ts';

@@ -1,8 +1,7 @@
 import { ApiError, isApiError } from '../api/errors.ts';
+import { isObject, pathText } from '../api/json.ts';
 import { mergePatchBetween, patchedDifferences } from '../api/merge.ts';
 import { type AnyObject, isTerminating } from '../api/objects.ts';
-import { pathText } from '../api/path.ts';
-import { isObject } from '../api/schema.ts';
 import type { Client } from './cli.ts';
 import { CliError } from './failure.ts';
 import type { Selected } from './select-objects.ts';

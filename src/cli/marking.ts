@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { authorAnnotation } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
 import { isApiError } from '../api/errors.ts';
+import { deepEqual } from '../api/json.ts';
 import type { AnyObject } from '../api/objects.ts';
 import type { Cli, Client } from './cli.ts';
 import { examples } from './examples.ts';

@@ -1,7 +1,7 @@
 import { ApiError, isApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo } from '../api/kinds.ts';
-import { nearest } from '../api/nearest.ts';
 import type { AnyObject } from '../api/objects.ts';
+import { nearest } from '../api/text.ts';
 import type { Client } from './cli.ts';
 
 /** Returns the same error, or for an object that was not found, an error with the most similar existing name. */

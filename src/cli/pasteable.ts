@@ -1,4 +1,4 @@
-import { shellWord } from '../api/shell.ts';
+import { shellWord } from '../api/text.ts';
 import type { Cli } from './cli.ts';
 import type { GlobalOptions } from './global-options.ts';
 import { AsIs, type Text } from './print/shown.ts';

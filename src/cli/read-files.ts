@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { listed } from '../api/listed.ts';
 import type { Source } from '../api/manifest.ts';
+import { listed } from '../api/text.ts';
 import { isCode } from '../platform/code.ts';
 import { kustomizationNames } from '../sources/kustomization.ts';
 import type { Cli } from './cli.ts';

@@ -1,6 +1,5 @@
-import { droppedText, withoutServerFields } from '../api/exported.ts';
 import { formatManifestError, type ManifestDocument, parseManifests } from '../api/manifest.ts';
-import type { AnyObject, New } from '../api/objects.ts';
+import { type AnyObject, droppedText, type New, withoutServerFields } from '../api/objects.ts';
 import type { Member } from '../client/apply/write-objects.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { nearest } from '../api/nearest.ts';
+import { nearest } from '../api/text.ts';
 import type { Cli, Client } from './cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from './failure.ts';
 import { addGlobalOptions, namespaceOf } from './global-options.ts';

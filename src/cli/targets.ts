@@ -1,7 +1,6 @@
 import { findKind, type KindInfo, kindInfo, kindWords } from '../api/kinds.ts';
-import { nearest } from '../api/nearest.ts';
 import type { Kind } from '../api/objects.ts';
-import { shellWord } from '../api/shell.ts';
+import { nearest, shellWord } from '../api/text.ts';
 import { UsageError } from './failure.ts';
 
 /** One object by name, or all of a kind. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { decode, positions } from '../api/manifest/text.ts';
+import { decode, positions } from '../api/manifest/chunks.ts';
 import { CliError } from './failure.ts';
 
 /**

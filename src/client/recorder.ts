@@ -1,8 +1,6 @@
-import { beginning } from '../api/cut.ts';
 import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
-import { asSentence } from '../api/sentence.ts';
-import { visible } from '../api/visible.ts';
+import { asSentence, beginning, visible } from '../api/text.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';

@@ -1,4 +1,4 @@
-import type { Change } from '../api/changes.ts';
+import type { Change } from '../api/difference.ts';
 import type {
   AnyObject,
   Approval as ApprovalObject,

@@ -1,8 +1,15 @@
 import { resumeAnnotation } from '../api/annotations.ts';
 import { type Instance, keyText, type Runtime } from '../api/objects.ts';
 import type { ActionType, Outcome, Want } from '../plan/action.ts';
-import { admit, type RuntimeLoad } from '../plan/admit.ts';
-import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '../plan/breaker.ts';
+import {
+  admit,
+  type Breaker,
+  breakerEvent,
+  closed,
+  halfOpensAt,
+  nextBreaker,
+  type RuntimeLoad,
+} from '../plan/admit.ts';
 import type { Place } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Cache } from './cache.ts';

@@ -1,6 +1,6 @@
 import { ApiError } from '../api/errors.ts';
-import { listed } from '../api/listed.ts';
 import { type Agent, keyText } from '../api/objects.ts';
+import { listed } from '../api/text.ts';
 import { parseDuration } from '../api/time.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Apis, ControllerApi, ControllerStatus, Listener } from '../client/streams.ts';

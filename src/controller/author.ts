@@ -1,7 +1,6 @@
 import { authorOf } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
-import { type Agent, type AgentSpec, type AnyObject, keyText } from '../api/objects.ts';
-import { references } from '../api/references.ts';
+import { type Agent, type AgentSpec, type AnyObject, keyText, references } from '../api/objects.ts';
 import { ownUser } from '../drivers/own-user.ts';
 import { type Author, isOwn } from '../plan/allow.ts';
 import type { Cache } from './cache.ts';

@@ -1,7 +1,13 @@
 import { agentLabel } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
-import { type Agent, type AnyObject, type Instance, keyText, type Revision } from '../api/objects.ts';
-import { references } from '../api/references.ts';
+import {
+  type Agent,
+  type AnyObject,
+  type Instance,
+  keyText,
+  type Revision,
+  references,
+} from '../api/objects.ts';
 import { Informer } from '../client/informer.ts';
 import type { Resources } from '../client/resources.ts';
 import { type Load, occupancy } from '../plan/admit.ts';

@@ -1,9 +1,7 @@
 import { ApiError } from '../api/errors.ts';
 import type { Fleet } from '../client/fleet.ts';
-import type { Allowance } from '../platform/bucket.ts';
-import { Bucket } from '../platform/bucket.ts';
-import type { Clock } from '../platform/clock.ts';
-import { sleep } from '../platform/clock.ts';
+import { type Allowance, Bucket } from '../platform/bucket.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
 
 export interface CallLimits extends Allowance {
   /** Calls in progress at once. */

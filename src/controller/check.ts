@@ -1,7 +1,7 @@
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { connect } from 'node:net';
-import { logPattern } from '../api/log-pattern.ts';
+import { logPattern } from '../api/checks/agent-checks.ts';
 import type { Probe } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
 import { type Driver, DriverError, type RunSpan, type RunSpec, requireFeature } from '../drivers/driver.ts';

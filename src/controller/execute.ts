@@ -1,7 +1,7 @@
 import { authorOf, finalizer, instanceFinalizer } from '../api/annotations.ts';
 import { isApiError } from '../api/errors.ts';
-import { listed } from '../api/listed.ts';
 import type { Agent, AgentSpec, Instance, ObjectKey, Revision, Runtime } from '../api/objects.ts';
+import { listed } from '../api/text.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Conversations } from '../conversations/conversations.ts';
 import { type Driver, DriverError, type RunSpec, requireFeature } from '../drivers/driver.ts';

@@ -2,7 +2,7 @@ import { isApiError } from '../api/errors.ts';
 import { type Instance, keyText } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Action, Outcome } from '../plan/action.ts';
-import { applyOutcome } from '../plan/outcome.ts';
+import { applyOutcome } from '../plan/exits.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { type Admission, agentKeyOf } from './admission.ts';

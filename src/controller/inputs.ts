@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AgentSpec, ConfigMap, Secret } from '../api/objects.ts';
-import { type Reference, references } from '../api/references.ts';
+import { type AgentSpec, type ConfigMap, type Reference, references, type Secret } from '../api/objects.ts';
 
 type Source = Secret | ConfigMap;
 

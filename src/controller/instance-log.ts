@@ -10,8 +10,8 @@ import {
   type LogLine,
   type RunSpan,
 } from '../drivers/driver.ts';
-import { exitText } from '../plan/exit-text.ts';
-import { instant } from '../plan/instant.ts';
+import { exitText } from '../plan/restart.ts';
+import { instant } from '../plan/times.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Transcript } from '../protocols/protocol.ts';
 import type { Controller } from './controller.ts';

@@ -2,8 +2,8 @@ import { type Instance, keyText } from '../api/objects.ts';
 import { LogPosition } from '../client/log-position.ts';
 import type { LogEntry } from '../client/streams.ts';
 import { DriverError, type LogLine, type LogOptions, type RunSpan } from '../drivers/driver.ts';
-import { exitText } from '../plan/exit-text.ts';
-import { instant, shortTime } from '../plan/instant.ts';
+import { exitText } from '../plan/restart.ts';
+import { instant, shortTime } from '../plan/times.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 
 export interface Followed {

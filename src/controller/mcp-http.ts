@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { jsonFault } from '../api/size.ts';
+import { jsonFault } from '../api/json.ts';
 
 /**
  * `body` in bytes; `headers` and `whole` in milliseconds, until the headers or the whole request must have arrived;

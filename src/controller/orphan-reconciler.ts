@@ -1,6 +1,6 @@
 import { collectAnnotation } from '../api/annotations.ts';
-import { listed } from '../api/listed.ts';
 import type { Runtime } from '../api/objects.ts';
+import { listed } from '../api/text.ts';
 import type { Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Cache } from './cache.ts';

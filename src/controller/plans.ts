@@ -4,7 +4,7 @@ import type { Resources } from '../client/resources.ts';
 import type { AgentPlan, ForecastEntry, PlanApi } from '../client/streams.ts';
 import { missingInputs, refusal } from '../plan/accept.ts';
 import { forecast } from '../plan/forecasting.ts';
-import { outline } from '../plan/plan-outline.ts';
+import { outline } from '../plan/format.ts';
 import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';

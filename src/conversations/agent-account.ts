@@ -1,8 +1,8 @@
 import { restartedAtAnnotation, resumeAnnotation } from '../api/annotations.ts';
 import type { Agent } from '../api/objects.ts';
-import { sentence } from '../api/sentence.ts';
-import { command } from '../plan/command-text.ts';
-import type { AccountName, ControlView, Gate, Instant } from '../plan/world.ts';
+import { command, sentence } from '../api/text.ts';
+import type { Instant } from '../plan/times.ts';
+import type { AccountName, ControlView, Gate } from '../plan/world.ts';
 
 /** An error of an agent that is about its account: a quota is used up, or a login is no longer valid. */
 export interface AccountFault {

@@ -1,6 +1,5 @@
-import { beginning } from '../api/cut.ts';
 import { type Agent, keyText } from '../api/objects.ts';
-import { sentence } from '../api/sentence.ts';
+import { beginning, sentence } from '../api/text.ts';
 import type { NewEvent } from '../client/recorder.ts';
 import { type Envelope, isFinal } from '../messages/message.ts';
 import type { Prompts } from './agent-prompts.ts';

@@ -1,5 +1,6 @@
 import { type Agent, keyText } from '../api/objects.ts';
-import type { InboxView, Instant } from '../plan/world.ts';
+import type { Instant } from '../plan/times.ts';
+import type { InboxView } from '../plan/world.ts';
 import type { Marks } from './marks.ts';
 import type { Draft, Intake } from './message-intake.ts';
 import { keyOf } from './open-message.ts';

@@ -1,11 +1,24 @@
 import type { VirtualKind } from '../api/kinds.ts';
-import type { Agent, AgentSpec, Instance, Message as MessageObject, ObjectKey } from '../api/objects.ts';
-import { keyText } from '../api/objects.ts';
-import type { VirtualKinds } from '../api/virtual.ts';
+import {
+  type Agent,
+  type AgentSpec,
+  type Instance,
+  keyText,
+  type Message as MessageObject,
+  type ObjectKey,
+} from '../api/objects.ts';
+import type { VirtualKinds } from '../api/requests.ts';
 import type { MessageApi } from '../client/streams.ts';
 import type { Message } from '../messages/message.ts';
-import { heldGate } from '../plan/gates.ts';
-import type { Activity, Gate, InboxView, Instant, Observed, TalkView } from '../plan/world.ts';
+import type { Instant } from '../plan/times.ts';
+import {
+  type Activity,
+  type Gate,
+  heldGate,
+  type InboxView,
+  type Observed,
+  type TalkView,
+} from '../plan/world.ts';
 import { endsWithin } from '../platform/clock.ts';
 import { accountOf, quotaGate } from './agent-account.ts';
 import { AgentChanges } from './agent-changes.ts';

@@ -1,5 +1,5 @@
 import type { Agent } from '../api/objects.ts';
-import { sentence } from '../api/sentence.ts';
+import { sentence } from '../api/text.ts';
 import type { Entry, MessageChange } from '../messages/journal.ts';
 import type { Message } from '../messages/message.ts';
 import { type Connection, ProtocolError, type Turn } from '../protocols/protocol.ts';
@@ -7,8 +7,7 @@ import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
 import { countDelivery } from './message-meters.ts';
 import { cancelledEnd, type Turns } from './message-turns.ts';
-import type { Open } from './open-message.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, type Open } from './open-message.ts';
 import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 import { Openings, prefaceOf } from './thread-sessions.ts';

@@ -1,6 +1,5 @@
-import { askedText } from '../api/approval-text.ts';
-import { cut } from '../api/cut.ts';
 import type { AgentSpec } from '../api/objects.ts';
+import { askedText, cut } from '../api/text.ts';
 import { parseDuration } from '../api/time.ts';
 import type { Approval } from '../messages/message.ts';
 import type { ControlView } from '../plan/world.ts';

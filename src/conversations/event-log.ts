@@ -1,4 +1,4 @@
-import { askedText } from '../api/approval-text.ts';
+import { askedText } from '../api/text.ts';
 import type { Entry, Journal } from '../messages/journal.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { TurnEvent } from '../protocols/turn-events.ts';

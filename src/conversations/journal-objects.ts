@@ -5,15 +5,16 @@ import type {
   Conversation as ConversationObject,
   Message as MessageObject,
 } from '../api/objects.ts';
-import { costText, reported } from '../api/requests.ts';
-import { formatTimeMs } from '../api/time.ts';
 import {
+  costText,
   following,
   type Position,
+  reported,
   type VirtualChange,
   type VirtualKinds,
   type VirtualObject,
-} from '../api/virtual.ts';
+} from '../api/requests.ts';
+import { formatTimeMs } from '../api/time.ts';
 import type { Gone, Journal, MessageFilter } from '../messages/journal.ts';
 import type { Approval, Conversation, Message, Sender, Spent } from '../messages/message.ts';
 import type { Clock } from '../platform/clock.ts';

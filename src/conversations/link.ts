@@ -1,10 +1,10 @@
-import { cut } from '../api/cut.ts';
+import { cut } from '../api/text.ts';
 import { formatTime } from '../api/time.ts';
-import type { Attachment, Driver } from '../drivers/driver.ts';
-import { DriverError } from '../drivers/driver.ts';
+import { type Attachment, type Driver, DriverError } from '../drivers/driver.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
-import type { Instant, TalkView } from '../plan/world.ts';
+import type { Instant } from '../plan/times.ts';
+import type { TalkView } from '../plan/world.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../protocols/protocol.ts';
 import type { AccountFault, Hold } from './agent-account.ts';

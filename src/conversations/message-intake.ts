@@ -1,14 +1,13 @@
 import { ApiError } from '../api/errors.ts';
 import { type Agent, keyText } from '../api/objects.ts';
-import { sentence } from '../api/sentence.ts';
+import { sentence } from '../api/text.ts';
 import type { NewMessage } from '../client/streams.ts';
 import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
 import type { Conversation, Message } from '../messages/message.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Mark } from './marks.ts';
 import type { Turns } from './message-turns.ts';
-import type { Open, Thread } from './open-message.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, type Open, type Thread } from './open-message.ts';
 import { type Context, protocolOf } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 

@@ -1,4 +1,4 @@
-import { beginning } from '../api/cut.ts';
+import { beginning } from '../api/text.ts';
 import type { StoredEvent } from '../messages/journal.ts';
 import type { Conversation, Envelope } from '../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';

@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { askedText } from '../api/approval-text.ts';
-import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
+import { askedText, cut } from '../api/text.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Approval } from '../messages/message.ts';
 import { requestText } from '../protocols/request-text.ts';
 import { optionFor, type Permission, type PermissionOption } from '../protocols/turn-events.ts';
 import { actionFor, approvalTimeout, type Enforcement } from './enforcement.ts';
 import type { Link } from './link.ts';
-import type { Open } from './open-message.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, type Open } from './open-message.ts';
 import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 

@@ -1,13 +1,12 @@
 import { ApiError } from '../api/errors.ts';
-import { listed } from '../api/listed.ts';
 import { type Agent, keyText } from '../api/objects.ts';
+import { listed } from '../api/text.ts';
 import { JournalError } from '../messages/journal.ts';
 import type { Envelope, Message, Sender } from '../messages/message.ts';
 import type { Peer } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import type { Draft, Intake, Reservation } from './message-intake.ts';
-import type { Open } from './open-message.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, type Open } from './open-message.ts';
 import { type Context, protocolOf } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { VirtualKind } from '../api/kinds.ts';
 import type { Journal } from '../messages/journal.ts';
 import type { Conversation, Envelope, Link as LinkRecord, Sender } from '../messages/message.ts';
-import type { Instant } from '../plan/world.ts';
+import type { Instant } from '../plan/times.ts';
 import { EventLog } from './event-log.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';

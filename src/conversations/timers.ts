@@ -1,8 +1,7 @@
 import type { Cancel } from '../platform/clock.ts';
 import type { Link } from './link.ts';
 import type { Turns } from './message-turns.ts';
-import type { Open } from './open-message.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, type Open } from './open-message.ts';
 import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 

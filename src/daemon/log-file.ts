@@ -12,9 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { DestinationStream } from 'pino';
-import { beginning } from '../api/cut.ts';
-import { isObject } from '../api/schema.ts';
-import { visible } from '../api/visible.ts';
+import { isObject } from '../api/json.ts';
+import { beginning, visible } from '../api/text.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { rotatedLogs } from '../platform/paths.ts';
 import { LogSink } from './log-sink.ts';

@@ -1,8 +1,7 @@
 import { cronFault, isTimezone } from '../api/cron.ts';
-import { listed } from '../api/listed.ts';
-import type { Agent, AgentSpec, PolicySpec } from '../api/objects.ts';
+import { type Agent, type AgentSpec, type PolicySpec, type Reference, references } from '../api/objects.ts';
 import { protocolCapabilitiesOf, protocolsThat } from '../api/protocols.ts';
-import { type Reference, references } from '../api/references.ts';
+import { listed } from '../api/text.ts';
 import type { World } from './world.ts';
 
 /** Why something is refused, and what to do about it. */

@@ -1,5 +1,5 @@
 import type { AgentSpec, AgentStatus, Instance, InstanceStatus, New, Revision } from '../api/objects.ts';
-import type { Instant } from './world.ts';
+import type { Instant } from './times.ts';
 
 /** What to do next for one Agent, and what to write. */
 export interface Plan {
@@ -103,7 +103,7 @@ export type Action = Step &
     | { type: 'Remove'; name: string; uid: string; ref: string; volumes: boolean }
     /** Writes the spec of an earlier Revision to the Agent. */
     | { type: 'Revert'; revision: string; spec: AgentSpec; annotations: Record<string, string> }
-    /** Adds our finalizer (src/plan/agent-actions.ts) to the Agent, before anything is created for it. */
+    /** Adds our finalizer (src/plan/reconcile.ts) to the Agent, before anything is created for it. */
     | { type: 'Adopt' }
     /** Removes our finalizer from the Agent, when nothing of it is left. */
     | { type: 'Release' }

@@ -2,9 +2,9 @@
 
 import { authorAnnotation } from '../api/annotations.ts';
 import { capabilitiesOf } from '../api/capabilities.ts';
-import { listed } from '../api/listed.ts';
 import { isNetworkName } from '../api/names.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
+import { listed } from '../api/text.ts';
 
 type Template = AgentSpec['template'];
 type RuntimeSpec = Runtime['spec'];

@@ -1,9 +1,8 @@
 import type { Revision } from '../api/objects.ts';
 import { missingInputs, type Refusal, refusal } from './accept.ts';
-import { type HeldGate, heldGate } from './gates.ts';
 import { type RevisionStep, revisionStep } from './revision.ts';
 import { defaultSettings, type Settings, settingsOf, type Timing, timingOf } from './settings.ts';
-import type { World } from './world.ts';
+import { type HeldGate, heldGate, type World } from './world.ts';
 
 /** What all Instances of one World share. */
 export interface Context {

@@ -1,9 +1,6 @@
-import { sentence } from '../api/sentence.ts';
+import { command, sentence } from '../api/text.ts';
 import { formatDuration } from '../api/time.ts';
-import { endWait, waitUntil } from './backoff.ts';
-import { command } from './command-text.ts';
-import { unenforced } from './controls.ts';
-import { clearStrays, removalWaits, removeAll } from './dismantle.ts';
+import { unenforced } from './conditions.ts';
 import {
   addWait,
   alive,
@@ -11,18 +8,27 @@ import {
   emitEvent,
   holdsPlace,
   type InstanceDraft,
+  idleCause,
   phase,
   talkOf,
   wake,
 } from './draft.ts';
-import { gateText, type HeldGate } from './gates.ts';
-import { shortTime } from './instant.ts';
 import { idleSince, mayUpdate, noteOutdated } from './outdated.ts';
 import { startDeadline } from './ready.ts';
+import { endWait, waitUntil } from './restart.ts';
 import { dueRestart } from './schedule.ts';
 import { planStart } from './start-step.ts';
-import { beginStop, continueStop, notEnforced, settleStop } from './stop.ts';
-import { idleCause } from './wake.ts';
+import {
+  beginStop,
+  clearStrays,
+  continueStop,
+  notEnforced,
+  removalWaits,
+  removeAll,
+  settleStop,
+} from './stop.ts';
+import { shortTime } from './times.ts';
+import { gateText, type HeldGate } from './world.ts';
 
 /** The desired state of an Instance. */
 export type Desire =
@@ -31,7 +37,7 @@ export type Desire =
   | { is: 'Asleep'; gate?: HeldGate | undefined }
   | { is: 'Stopped' | 'Removed'; cause: string; message: string };
 
-/** For `called`, see wake.ts. */
+/** For `called`, see prompts.ts. */
 export function desireOf(draft: InstanceDraft, called: ReadonlySet<InstanceDraft>): Desire {
   const { context, object } = draft;
   const { spec, metadata } = context.world.agent;

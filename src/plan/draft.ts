@@ -1,12 +1,14 @@
 import type { AgentSpec, Instance, InstanceStatus } from '../api/objects.ts';
-import { asSentence } from '../api/sentence.ts';
-import { visible } from '../api/visible.ts';
+import { asSentence, visible } from '../api/text.ts';
 import type { Action, FieldDrift, PlannedEvent, Want } from './action.ts';
 import type { Context } from './context.ts';
-import { instant, timeText } from './instant.ts';
-import type { Activity, InstanceView, Instant, Observed, TalkView } from './world.ts';
+import { type Instant, instant, timeText } from './times.ts';
+import type { Activity, InstanceView, Observed, TalkView } from './world.ts';
 
 type Phase = NonNullable<InstanceStatus['phase']>;
+
+/** Cause of the stop that puts an instance to sleep. */
+export const idleCause = 'Idle';
 
 /**
  * The state of the newest run:

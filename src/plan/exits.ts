@@ -1,10 +1,9 @@
-import { endWait } from './backoff.ts';
-import { emitEvent, ended, home, type InstanceDraft, nowText, past, phase } from './draft.ts';
-import type { LastExit } from './exit-text.ts';
-import { exitText, signalOf } from './exit-text.ts';
-import { instant, timeText } from './instant.ts';
-import { afterEnd } from './restart.ts';
+import type { InstanceStatus } from '../api/objects.ts';
+import type { Action, Outcome } from './action.ts';
+import { emitEvent, ended, home, type InstanceDraft, nowText, past, phase, retries } from './draft.ts';
+import { afterEnd, endWait, exitText, type LastExit, signalOf } from './restart.ts';
 import { failsByStop } from './stop.ts';
+import { type Instant, instant, timeText } from './times.ts';
 
 /** Records the end of the newest run, whatever its cause. Each end is recorded once, by the number of its run. */
 export function applyExit(draft: InstanceDraft) {
@@ -68,3 +67,53 @@ function end(draft: InstanceDraft, exit: LastExit) {
 }
 
 const eventOf = ({ cause }: LastExit): string => (cause === 'StartFailed' ? 'StartFailed' : 'Exited');
+
+/**
+ * Records in an Instance's status how an action on it ended. Returns the same object if there is nothing to record: a
+ * success without an earlier failure. The steps of a stop are always recorded, because the planner must not repeat
+ * them.
+ */
+export function applyOutcome(
+  status: InstanceStatus,
+  action: Action,
+  outcome: Outcome,
+  now: Instant,
+): InstanceStatus {
+  const last = status.lastOutcome;
+  const run = 'run' in action ? action.run : (status.run?.number ?? 0);
+  if (outcome.result === 'Succeeded') {
+    const counts = stops(action.type);
+    if (!counts && (last === undefined || last.result === 'Succeeded')) return status;
+  }
+  const { result } = outcome;
+  const reason = outcome.result === 'Succeeded' ? undefined : outcome.reason;
+  const again = last?.action === action.type && last.result === result && last.reason === reason;
+  const started = result === 'Succeeded' && action.type === 'Start' && retries(status);
+  return {
+    ...status,
+    ...(started ? { phase: 'Starting', reason: action.cause, message: action.message } : {}),
+    lastOutcome: {
+      action: action.type,
+      run,
+      // Never earlier than the intent, even if the clock was set back since.
+      at: timeText(Math.max(now, begun(status, action) ?? now)),
+      result,
+      ...(result === 'Succeeded' ? {} : { reason: outcome.reason, message: outcome.message }),
+      ...(result !== 'Succeeded' && outcome.fingerprint !== undefined
+        ? { fingerprint: outcome.fingerprint }
+        : {}),
+      ...(result !== 'Succeeded' && outcome.retryAt !== undefined
+        ? { retryAt: timeText(outcome.retryAt) }
+        : {}),
+      count: again ? (last.count ?? 1) + 1 : 1,
+    },
+  };
+}
+
+const stops = (type: Action['type']): boolean => type === 'Shutdown' || type === 'Signal' || type === 'Kill';
+
+function begun({ run, stop }: InstanceStatus, action: Action): Instant | undefined {
+  if (action.type === 'Start') return instant(run?.claimedAt);
+  if (stops(action.type)) return instant(stop?.requestedAt);
+  return undefined;
+}

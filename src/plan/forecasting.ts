@@ -2,10 +2,10 @@ import { finalizer } from '../api/annotations.ts';
 import type { Agent, Instance, Revision } from '../api/objects.ts';
 import type { Action, Plan } from './action.ts';
 import { idle, speaks } from './draft.ts';
-import { timeText } from './instant.ts';
-import { applyOutcome } from './outcome.ts';
+import { applyOutcome } from './exits.ts';
 import { reconcile } from './reconcile.ts';
-import type { InstanceView, Instant, Observed, World } from './world.ts';
+import { type Instant, timeText } from './times.ts';
+import type { InstanceView, Observed, World } from './world.ts';
 
 /** One thing that will happen if nothing else interferes. */
 export interface ForecastEntry {

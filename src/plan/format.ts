@@ -1,8 +1,9 @@
+import type { Refusal } from './accept.ts';
 import type { Action, ActionType, FieldDrift, Plan } from './action.ts';
-import { driftText } from './drift.ts';
-import { shortTime } from './instant.ts';
+import { driftText } from './revision.ts';
+import { shortTime } from './times.ts';
 
-const words: Record<ActionType, readonly [sign: string, verb: string]> = {
+const signs: Record<ActionType, readonly [sign: string, verb: string]> = {
   CreateRevision: ['+', 'record'],
   DeleteRevision: ['-', 'forget'],
   CreateInstance: ['+', 'create'],
@@ -40,7 +41,7 @@ export function formatPlan(plan: Plan, namespace = 'default'): string {
 }
 
 function actionRow(action: Action, namespace: string): string[] {
-  const [sign, verb] = words[action.type];
+  const [sign, verb] = signs[action.type];
   const { target, detail } = describe(action);
   const name = target === '' ? namespace : `${namespace}/${target}`;
   const after = action.after.length === 0 ? '' : `  after ${action.after.join(', ')}`;
@@ -110,4 +111,50 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
       .replace(/^(\S) {2}/, '$1 ')
       .trimEnd(),
   );
+}
+
+/** The actions that people see. The others are bookkeeping of the controller. */
+const words: Partial<Record<ActionType, readonly [sign: string, verb: string]>> = {
+  CreateInstance: ['+', 'create'],
+  DeleteInstance: ['-', 'delete'],
+  MoveInstance: ['~', 'move'],
+  Start: ['+', 'start'],
+  SendPrompt: ['+', 'send the prompt'],
+  SkipPrompt: ['~', 'skip the prompt'],
+  Shutdown: ['-', 'stop'],
+  Signal: ['-', 'stop'],
+  Kill: ['-', 'kill'],
+  Remove: ['-', 'remove'],
+  Revert: ['~', 'go back to'],
+};
+
+/** For people: what changes, the first actions, and what prevents a start. Empty if there is nothing. */
+export function outline({ actions, drift }: Plan, inTheWay: Refusal | undefined): string {
+  const lines = [
+    ...drift.map((field) => `~ ${driftText(field)}${field.update === 'restart' ? ' (restart)' : ''}`),
+    ...actions.flatMap(actionLine),
+    ...(inTheWay === undefined ? [] : [`! ${inTheWay.reason}: ${inTheWay.message}`]),
+  ];
+  if (lines.length === 0 && actions.length > 0) lines.push('~ the new spec is applied without a restart');
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function actionLine(action: Action): string[] {
+  const [sign, verb] = words[action.type] ?? [];
+  if (sign === undefined || verb === undefined) return [];
+  const target = targetOf(action);
+  return [`${sign} ${verb}${target === '' ? '' : ` ${target}`}: ${action.message}`];
+}
+
+function targetOf(action: Action): string {
+  switch (action.type) {
+    case 'Revert':
+      return action.revision;
+    case 'SendPrompt':
+      return action.schedule ?? '';
+    case 'SkipPrompt':
+      return action.schedule;
+    default:
+      return 'name' in action ? action.name : '';
+  }
 }

@@ -1,6 +1,6 @@
-import { endWait } from './backoff.ts';
 import { emitEvent, ended, holdsPlace, home, type InstanceDraft, nowText } from './draft.ts';
-import { instant, timeText } from './instant.ts';
+import { endWait } from './restart.ts';
+import { instant, timeText } from './times.ts';
 import type { Observed } from './world.ts';
 
 /**

@@ -1,12 +1,9 @@
 import { restartedAtAnnotation } from '../api/annotations.ts';
-import { listed } from '../api/listed.ts';
+import { command, listed } from '../api/text.ts';
 import type { FieldDrift } from './action.ts';
-import { command } from './command-text.ts';
 import { emitEvent, type InstanceDraft, type Outdated, wake } from './draft.ts';
-import { drift, driftText } from './drift.ts';
-import { instant, shortTime, timeText } from './instant.ts';
-import { changedInputs, inputText } from './revision.ts';
-import type { Instant } from './world.ts';
+import { changedInputs, drift, driftText, inputText } from './revision.ts';
+import { type Instant, instant, shortTime, timeText } from './times.ts';
 
 /** Finds why the newest run differs from the spec. If only live fields differ, the run moves to the newest Revision. */
 export function markOutdated(draft: InstanceDraft): void {

@@ -1,16 +1,15 @@
 import { resumeAnnotation, revertedAnnotation } from '../api/annotations.ts';
 import type { Agent, AgentStatus } from '../api/objects.ts';
+import { command } from '../api/text.ts';
 import { formatDuration } from '../api/time.ts';
 import type { Action } from './action.ts';
-import { command } from './command-text.ts';
 import type { Finding } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { Part } from './decide.ts';
 import { alive, type InstanceDraft } from './draft.ts';
-import type { RevisionData } from './drift.ts';
-import { instant, timeText } from './instant.ts';
 import { mayUpdate } from './outdated.ts';
-import type { Instant } from './world.ts';
+import type { RevisionData } from './revision.ts';
+import { type Instant, instant, timeText } from './times.ts';
 
 const type = 'Progressing';
 const exceededReason = 'ProgressDeadlineExceeded';

@@ -1,11 +1,10 @@
 import type { InstanceStatus } from '../api/objects.ts';
-import { resetAfterReady } from './backoff.ts';
-import { command } from './command-text.ts';
+import { command } from '../api/text.ts';
 import { emitEvent, type InstanceDraft, past, phase, speaks, talkOf, wake } from './draft.ts';
 import { startedAt } from './identify.ts';
-import { instant, shortTime, timeText } from './instant.ts';
+import { resetAfterReady } from './restart.ts';
 import type { Timing } from './settings.ts';
-import type { Instant } from './world.ts';
+import { type Instant, instant, shortTime, timeText } from './times.ts';
 
 /** Decides whether the current run is Ready. Sets its phase, and readySince when it becomes Ready. */
 export function applyReadiness(draft: InstanceDraft) {

@@ -1,21 +1,21 @@
-import type { InstanceStatus } from '../api/objects.ts';
+import { agentLabel, finalizer, instanceFinalizer, ordinalLabel } from '../api/annotations.ts';
+import type { Instance, InstanceStatus, New } from '../api/objects.ts';
 import type { Action, FieldDrift, Plan, PlannedEvent, Verdict, Want } from './action.ts';
-import { agentActions, createdVerdict, releaseActions } from './agent-actions.ts';
+import { applyAcceptance } from './conditions.ts';
 import { type Context, contextOf } from './context.ts';
-import { applyAcceptance } from './controls.ts';
 import { decide, desireOf, type Part, type Turnover } from './decide.ts';
 import { draftOf, type InstanceDraft } from './draft.ts';
 import { applyExit } from './exits.ts';
 import { identify } from './identify.ts';
 import { markOutdated } from './outdated.ts';
 import { followProgress } from './progress.ts';
-import { promptsOf } from './prompts.ts';
+import { called, promptsOf } from './prompts.ts';
 import { applyReadiness } from './ready.ts';
 import { applyResume } from './restart.ts';
-import { same } from './same.ts';
-import { agentStatus, instanceConditions, refusalEvents } from './status.ts';
-import { called } from './wake.ts';
-import type { InstanceView, Instant, World } from './world.ts';
+import { deleteRevision, ownerOf, pruneRevisions } from './revision.ts';
+import { agentStatus, instanceConditions, refusalEvents, same } from './status.ts';
+import type { Instant } from './times.ts';
+import type { InstanceView, World } from './world.ts';
 
 /**
  * Decides what to do next for one Agent. Pure: the same World gives the same Plan, and `world.now` is the only clock.
@@ -106,3 +106,86 @@ function driftOf(context: Context, parts: readonly Part[]): readonly FieldDrift[
 }
 
 const none: readonly FieldDrift[] = [];
+
+/** Returns the actions on the Agent itself: its finalizer, its Revisions, and its missing Instances. */
+function agentActions(context: Context): Action[] {
+  const { agent } = context.world;
+  const held = agent.metadata.finalizers?.includes(finalizer) === true;
+  if (context.deleting) return [];
+  const actions: Action[] = [];
+  if (!held)
+    actions.push({
+      type: 'Adopt',
+      id: 'Adopt',
+      after: [],
+      cause: 'Adopted',
+      message: `Its deletion will wait until its instances are gone.`,
+    });
+  if (context.revision.create !== undefined) actions.push(context.revision.create);
+  if (context.refusal === undefined) actions.push(...missingInstances(context, held ? [] : ['Adopt']));
+  const keep = agent.status?.currentRevision;
+  actions.push(...pruneRevisions(context.world, keep));
+  return actions;
+}
+
+function missingInstances(context: Context, after: readonly string[]): Action[] {
+  const { world, runtime } = context;
+  if (runtime === undefined) return [];
+  const { instances } = world;
+  const { replicas } = world.agent.spec;
+  if (instances.length === replicas && instances.every(({ object }, at) => object.spec.ordinal === at))
+    return [];
+  const there = new Set(instances.map(({ object }) => object.spec.ordinal));
+  const actions: Action[] = [];
+  for (let ordinal = 0; ordinal < replicas; ordinal++) {
+    if (there.has(ordinal)) continue;
+    const name = `${world.agent.metadata.name}-${ordinal}`;
+    actions.push({
+      type: 'CreateInstance',
+      id: `CreateInstance/${name}`,
+      after,
+      cause: 'Created',
+      message: `spec.replicas is ${replicas}.`,
+      name,
+      instance: newInstance(context, name, ordinal, runtime),
+    });
+  }
+  return actions;
+}
+
+function newInstance(context: Context, name: string, ordinal: number, runtime: string): New<Instance> {
+  const { metadata } = context.world.agent;
+  return {
+    apiVersion: 'agentctl.dev/v1',
+    kind: 'Instance',
+    metadata: {
+      name,
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      labels: { [agentLabel]: metadata.name, [ordinalLabel]: String(ordinal) },
+      ownerReferences: [ownerOf(context.world)],
+      finalizers: [instanceFinalizer],
+    },
+    spec: { agentName: metadata.name, agentUID: metadata.uid, ordinal, runtimeRef: { name: runtime } },
+  };
+}
+
+const createdVerdict = (name: string): Verdict => ({
+  instance: name,
+  phase: 'Pending',
+  reason: 'Created',
+  message: 'The Instance is being created.',
+});
+
+/** When this plan deletes the last Instances, returns the actions that delete the Revisions and our finalizer. */
+function releaseActions(context: Context, actions: readonly Action[]): Action[] {
+  const { world } = context;
+  if (!context.deleting || world.agent.metadata.finalizers?.includes(finalizer) !== true) return [];
+  const deletions = actions.filter(({ type }) => type === 'DeleteInstance').map(({ id }) => id);
+  if (deletions.length < world.instances.length) return [];
+  const revisions = world.revisions.map(({ metadata }) =>
+    deleteRevision(metadata.name, 'Its Agent is being deleted.', deletions),
+  );
+  const message = 'All its instances are deleted.';
+  const after = [...deletions, ...revisions.map(({ id }) => id)];
+  return [...revisions, { type: 'Release', id: 'Release', after, cause: 'Deleted', message }];
+}

@@ -1,13 +1,11 @@
 import { resumeAnnotation } from '../api/annotations.ts';
-import { sentence } from '../api/sentence.ts';
+import type { InstanceStatus } from '../api/objects.ts';
+import { command, sentence } from '../api/text.ts';
 import { formatDuration } from '../api/time.ts';
-import { beginWait, delay, endWait } from './backoff.ts';
-import { command } from './command-text.ts';
 import { emitEvent, type InstanceDraft, past, phase, retries } from './draft.ts';
-import { exitText, type LastExit } from './exit-text.ts';
-import { instant, shortTime, timeText } from './instant.ts';
+import type { Settings } from './settings.ts';
 import { failsByStop, notEnforced } from './stop.ts';
-import type { Instant } from './world.ts';
+import { type Instant, instant, shortTime, timeText } from './times.ts';
 
 /** Applies Policy.restart after the end of a run: no further start, or a restart after a wait. */
 export function afterEnd(draft: InstanceDraft, exit: LastExit) {
@@ -132,3 +130,111 @@ export function applyResume(draft: InstanceDraft) {
   if (retried !== undefined && retried.result !== 'Succeeded') delete draft.next.lastOutcome;
   if (clearFailures(draft)) emitEvent(draft, 'Normal', 'Resumed', 'agentctl resume cleared its failures.');
 }
+
+/** Returns the wait in milliseconds before the restart that follows this many failures in a row. */
+export function delay({ backoff }: Settings, uid: string, failures: number): number {
+  const { schedule, jitter } = backoff;
+  const base = schedule[Math.min(Math.max(failures, 1) - 1, schedule.length - 1)] ?? 0;
+  return Math.round(base * (1 + jitter * fraction(`${uid}/${failures}`)));
+}
+
+/** Begins the wait after a failure at `from`, by the Runtime's clock. */
+function beginWait(draft: InstanceDraft, from: Instant): void {
+  draft.next.backoffFrom = timeText(past(draft, from));
+  waitUntil(draft);
+}
+
+/**
+ * Returns when the wait ends; undefined if there is none. The end is computed from the beginning at each call, so the
+ * wait is never longer than the policy says, even after a change of the policy or after the clock was set back.
+ */
+export function waitUntil(draft: InstanceDraft): Instant | undefined {
+  const { next, context } = draft;
+  const stored = instant(next.backoffFrom);
+  if (stored === undefined) return undefined;
+  const from = past(draft, stored);
+  const until = from + delay(context.settings, draft.uid, next.failures ?? 0);
+  if (from !== stored) next.backoffFrom = timeText(from);
+  if (instant(next.backoffUntil) !== until) next.backoffUntil = timeText(until);
+  return until;
+}
+
+export function endWait({ next }: InstanceDraft): void {
+  delete next.backoffFrom;
+  delete next.backoffUntil;
+}
+
+/**
+ * Resets the failure count after the instance was Ready for resetAfter. Returns when that will be, if it is still to
+ * come.
+ */
+export function resetAfterReady(draft: InstanceDraft, until: Instant): Instant | undefined {
+  const { next, context } = draft;
+  const since = instant(next.readySince);
+  if (since === undefined || (next.failures ?? 0) === 0) return undefined;
+  const at = since + context.settings.backoff.resetAfter;
+  if (until < at) return at;
+  next.failures = 0;
+  return undefined;
+}
+
+/** FNV-1a, 32 bits, as a fraction from 0 (included) to 1 (excluded). Spreads waits without a random number. */
+export function fraction(text: string): number {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return ((value ^ (value >>> 16)) >>> 0) / 2 ** 32;
+}
+
+export type LastExit = NonNullable<InstanceStatus['lastExit']>;
+
+/** For example "Run 3 ended with code 137 (SIGKILL), out of memory." */
+export function exitText({ run, code, signal, oomKilled, cause, message }: LastExit): string {
+  const detail = message === undefined || message === '' ? '' : `: ${message}`;
+  switch (cause) {
+    case 'Lost':
+      return `Run ${run} was lost. ${message ?? ''}`.trimEnd();
+    case 'StartFailed':
+      return `Run ${run} could not be started${detail}`;
+    case 'Stop':
+      return `Run ${run} was stopped${codeText(code, signal, oomKilled)}.`;
+    case 'Runtime':
+      return `Run ${run} ended${codeText(code, signal, oomKilled)} because its Runtime stopped. This does not count as a failure.`;
+    case 'Agent':
+      return `Run ${run} ended${codeText(code, signal, oomKilled)}${detail === '' ? '.' : detail}`;
+  }
+}
+
+export function codeText(
+  code: number | undefined,
+  signal: string | undefined,
+  oomKilled: boolean | undefined,
+): string {
+  const name = signal === undefined ? '' : ` (${signal})`;
+  const memory = oomKilled === true ? ', out of memory' : '';
+  return code === undefined ? memory : ` with code ${code}${name}${memory}`;
+}
+
+/** The Linux signals from 1 on that terminate programs. */
+const signals = [
+  ...[
+    'SIGHUP',
+    'SIGINT',
+    'SIGQUIT',
+    'SIGILL',
+    'SIGTRAP',
+    'SIGABRT',
+    'SIGBUS',
+    'SIGFPE',
+    'SIGKILL',
+    'SIGUSR1',
+  ],
+  ...['SIGSEGV', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGTERM', 'SIGSTKFLT', 'SIGCHLD', 'SIGCONT', 'SIGSTOP'],
+  ...['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGXCPU', 'SIGXFSZ', 'SIGVTALRM', 'SIGPROF', 'SIGWINCH'],
+  ...['SIGIO', 'SIGPWR', 'SIGSYS'],
+];
+
+/** Shells and engines report an end by signal n as code 128 + n. */
+export const signalOf = (code: number | undefined): string | undefined =>
+  code === undefined ? undefined : signals[code - 129];

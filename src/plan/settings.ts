@@ -1,5 +1,5 @@
 import type { AgentSpec, PolicySpec } from '../api/objects.ts';
-import { span } from './instant.ts';
+import { span } from './times.ts';
 
 /** A PolicySpec with its durations in milliseconds. */
 export interface Settings {

@@ -1,8 +1,6 @@
 import type { InstanceStatus } from '../api/objects.ts';
-import { sentence } from '../api/sentence.ts';
+import { command, sentence } from '../api/text.ts';
 import type { Action } from './action.ts';
-import { endWait, waitUntil } from './backoff.ts';
-import { command } from './command-text.ts';
 import {
   emitEvent,
   ended,
@@ -14,13 +12,12 @@ import {
   retries,
   wake,
 } from './draft.ts';
-import { gateText } from './gates.ts';
-import { instant, shortTime, timeText } from './instant.ts';
 import { askedRestart } from './outdated.ts';
-import { clearFailures, endText, noteRestart } from './restart.ts';
+import { clearFailures, endText, endWait, noteRestart, waitUntil } from './restart.ts';
 import { recordedInputs } from './revision.ts';
 import { retryPeriod } from './stop.ts';
-import type { Instant } from './world.ts';
+import { type Instant, instant, shortTime, timeText } from './times.ts';
+import { gateText } from './world.ts';
 
 type Run = NonNullable<InstanceStatus['run']>;
 

@@ -1,17 +1,14 @@
 import { agentLabel } from '../api/annotations.ts';
-import { listed } from '../api/listed.ts';
 import type { AgentStatus } from '../api/objects.ts';
-import { visible } from '../api/visible.ts';
+import { listed, visible } from '../api/text.ts';
 import type { Action, PlannedEvent } from './action.ts';
-import { type Finding, withConditions } from './conditions.ts';
+import { addControls, addWorst, type Finding, withConditions } from './conditions.ts';
 import type { Context } from './context.ts';
-import { addControls, addWorst } from './controls.ts';
 import type { Part } from './decide.ts';
 import { alive, type InstanceDraft } from './draft.ts';
-import { timeText } from './instant.ts';
 import { failedRollout, progress } from './progress.ts';
-import { same } from './same.ts';
 import { nextStep, type Step } from './schedule.ts';
+import { timeText } from './times.ts';
 
 /** The order of phases by importance. An Agent shows the first of them that one of its Instances has. */
 const attention = [
@@ -246,4 +243,16 @@ export function instanceConditions(draft: InstanceDraft): void {
   next.conditions = withConditions(next.conditions, findings, context.world.agent.metadata.generation, () =>
     timeText(now),
   );
+}
+
+/** Whether two JSON values are equal; absent equals undefined. It must be fast: each plan compares each status. */
+export function same(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  if (Array.isArray(one) !== Array.isArray(other)) return false;
+  const left = one as Record<string, unknown>; // both objects and arrays are read by their keys
+  const right = other as Record<string, unknown>;
+  for (const key in left) if (left[key] !== right[key] && !same(left[key], right[key])) return false;
+  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  return true;
 }

@@ -1,8 +1,7 @@
 import type { Capabilities } from '../api/capabilities.ts';
 import type { Agent, Instance, PolicySpec, Revision, Runtime } from '../api/objects.ts';
-
-/** An instant, in milliseconds since the Unix epoch. */
-export type Instant = number;
+import { sentence } from '../api/text.ts';
+import { type Instant, shortTime } from './times.ts';
 
 /** Everything that a decision about one Agent may depend on, read at one time. */
 export interface World {
@@ -191,4 +190,27 @@ export interface ObservedExit {
   /** Runtime: it ended together with its engine or host. */
   cause: 'Agent' | 'Runtime';
   message?: string | undefined;
+}
+
+/** A gate that is held now. */
+export type HeldGate = Gate & { state: 'Held' };
+
+const isHeld = (gate: Gate, now: number): gate is HeldGate =>
+  gate.state === 'Held' && (gate.until === undefined || gate.until > now);
+
+/**
+ * Returns the gate that holds the Agent, of several the one that opens last; undefined if all are open. While one is
+ * held, no instance starts or wakes, and none gets a message. What runs keeps running.
+ */
+export function heldGate({ gates, now }: Pick<World, 'gates' | 'now'>): HeldGate | undefined {
+  let last: HeldGate | undefined;
+  for (const gate of gates)
+    if (isHeld(gate, now) && (last === undefined || end(gate) > end(last))) last = gate;
+  return last;
+}
+
+const end = ({ until = Number.POSITIVE_INFINITY }: Gate): number => until;
+
+export function gateText({ name, until, message }: Gate): string {
+  return `The gate ${name} is held${until === undefined ? '' : ` until ${shortTime(until)}`}: ${sentence(message)}`;
 }

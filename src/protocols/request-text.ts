@@ -1,5 +1,4 @@
-import { beginning } from '../api/cut.ts';
-import { shellWord } from '../api/shell.ts';
+import { beginning, shellWord } from '../api/text.ts';
 
 /** Fields that come first, if an input has them: what is run, what is changed or read, what is fetched. */
 const first = [

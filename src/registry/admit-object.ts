@@ -1,9 +1,9 @@
-import { withDefaults } from '../api/defaults.ts';
-import { deepEqual } from '../api/equal.ts';
+import { fieldErrorsToStatus } from '../api/field-error.ts';
+import { deepEqual } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
-import type { ObjectMeta } from '../api/objects.ts';
-import { withEncodedData } from '../api/secret-data.ts';
-import { fieldErrorsToStatus, validateObject, validateStatus, validateUpdate } from '../api/validation.ts';
+import { type ObjectMeta, withEncodedData } from '../api/objects.ts';
+import { withDefaults } from '../api/shape.ts';
+import { validateObject, validateStatus, validateUpdate } from '../api/validation.ts';
 import { warningsOf } from '../api/warnings.ts';
 import type { AnyResource, RegistryWriteOptions, Subresource } from './object.ts';
 import { conflict, forbidden, modified } from './status-errors.ts';

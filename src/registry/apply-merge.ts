@@ -1,6 +1,12 @@
-import { deepEqual } from '../api/equal.ts';
-import type { Container, Shape } from './field-shape.ts';
-import { asContainer, fieldShape, itemElement, itemShape } from './field-shape.ts';
+import { deepEqual } from '../api/json.ts';
+import {
+  asContainer,
+  type Container,
+  fieldShape,
+  itemElement,
+  itemShape,
+  type Shape,
+} from './field-shape.ts';
 
 type ListContainer = Extract<Container, { type: 'list' }>;
 

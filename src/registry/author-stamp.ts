@@ -1,8 +1,7 @@
 import { authorAnnotation, authorOf } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
+import { deepEqual, isObject } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
+import { deepEqual } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
 import { type Store, StoreError } from '../store/store.ts';

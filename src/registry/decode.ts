@@ -1,10 +1,9 @@
 import { withTextAmounts } from '../api/amounts.ts';
+import { isObject, pathText } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
-import { listed } from '../api/listed.ts';
 import type { ObjectKey } from '../api/objects.ts';
-import { pathText } from '../api/path.ts';
-import { isObject } from '../api/schema.ts';
-import { prune, unknownFields } from '../api/validation.ts';
+import { prune, unknownFields } from '../api/shape.ts';
+import { listed } from '../api/text.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import { badRequest } from './status-errors.ts';
 

@@ -1,6 +1,6 @@
+import { isObject, type JsonSchema } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
-import { isObject, type JsonSchema } from '../api/schema.ts';
 
 /**
  * The parts of a schema that field ownership needs (structured-merge-diff's `schema.Atom`). A leaf is owned and merged

@@ -1,6 +1,6 @@
+import { isObject } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { List } from '../api/requests.ts';
-import { isObject } from '../api/schema.ts';
 import { expired, requireReached, revisionFrom } from './commit.ts';
 import { type AnyResource, decodeRow, type RegistryListOptions } from './object.ts';
 import type { Records } from './records.ts';

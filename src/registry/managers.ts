@@ -1,5 +1,5 @@
+import { isObject } from '../api/json.ts';
 import type { ManagedFieldsEntry } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
 import { isTime } from '../api/time.ts';
 import { type FieldSet, isEmpty, union } from './fieldset.ts';
 

@@ -1,5 +1,4 @@
-import { deepEqual } from '../api/equal.ts';
-import { isObject } from '../api/schema.ts';
+import { deepEqual, isObject } from '../api/json.ts';
 import { asContainer, fieldShape, itemElement, itemShape, type Shape } from './field-shape.ts';
 import { type FieldSet, insert, isEmpty, isMember } from './fieldset.ts';
 

@@ -1,5 +1,5 @@
-import { deepEqual } from '../api/equal.ts';
 import { ApiError, type StatusCause } from '../api/errors.ts';
+import { deepEqual } from '../api/json.ts';
 import { mergeInto } from './apply-merge.ts';
 import type { Shape } from './field-shape.ts';
 import {

@@ -1,7 +1,7 @@
-import { withDefaults } from '../api/defaults.ts';
 import { ApiError } from '../api/errors.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
+import { withDefaults } from '../api/shape.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { type AnyResource, decodeRow, encode, prefixOf, revisionOf, storeKey } from './object.ts';
 

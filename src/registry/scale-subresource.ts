@@ -1,9 +1,9 @@
 import { ApiError } from '../api/errors.ts';
+import { isObject } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import type { Patch } from '../api/requests.ts';
-import { isObject } from '../api/schema.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import type { Context } from './registry-context.ts';
 import { badRequest, notFound } from './status-errors.ts';

@@ -1,10 +1,9 @@
 import { asWrittenIn } from '../api/amounts.ts';
 import { authorOf } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
 import { ApiError } from '../api/errors.ts';
+import { deepEqual, isObject } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
 import { admitConfiguration, admitNew, checkPinned, defaulted, validate, warnOf } from './admit-object.ts';
 import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author-stamp.ts';

@@ -1,7 +1,7 @@
 import { ApiError } from '../api/errors.ts';
+import { sizeFault, sizeOf } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
-import { sizeFault, sizeOf } from '../api/size.ts';
 
 /** The failures of an API server, with Kubernetes' messages (apimachinery, api/errors). */
 const resourceName = (info: KindInfo): string =>

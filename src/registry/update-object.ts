@@ -1,13 +1,11 @@
 import { asWrittenIn } from '../api/amounts.ts';
 import { authorAnnotation, authorOf } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
 import { fieldErrorsToStatus, required } from '../api/field-error.ts';
+import { deepEqual, isObject, valueAt } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { jsonPatch, mergePatch } from '../api/merge.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
-import { valueAt } from '../api/path.ts';
 import type { Patch } from '../api/requests.ts';
-import { isObject } from '../api/schema.ts';
 import { formatTime } from '../api/time.ts';
 import { admitUpdate, checkPinned, defaulted, validate, warnOf, withStatusDefaults } from './admit-object.ts';
 import { nextAuthor, warnOfAuthor, warnOfTakeOver, withAuthor, withoutAuthor } from './author-stamp.ts';

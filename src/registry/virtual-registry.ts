@@ -1,9 +1,8 @@
 import { ApiError } from '../api/errors.ts';
+import { isObject } from '../api/json.ts';
 import { isVirtual, kindInfo, type VirtualKind } from '../api/kinds.ts';
 import { keyText } from '../api/objects.ts';
-import type { List } from '../api/requests.ts';
-import { isObject } from '../api/schema.ts';
-import type { Position, VirtualChange, VirtualKinds, VirtualObject } from '../api/virtual.ts';
+import type { List, Position, VirtualChange, VirtualKinds, VirtualObject } from '../api/requests.ts';
 import type { Clock } from '../platform/clock.ts';
 import { revisionFrom } from './commit.ts';
 import { defaultNamespace } from './namespaces.ts';
@@ -18,7 +17,7 @@ import { equalities, selection } from './selectors.ts';
 import { badRequest, notFound } from './status-errors.ts';
 import { bookmark, bookmarkInterval, type ResourceEvent } from './watch-objects.ts';
 
-export type { VirtualKinds } from '../api/virtual.ts';
+export type { VirtualKinds } from '../api/requests.ts';
 
 /**
  * Serves the virtual kinds from their own source, and delegates everything else. The registry refuses writes to them.

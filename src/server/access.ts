@@ -2,9 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { isObject } from '../api/json.ts';
 import { type KindInfo, kinds, type Verb, verbs } from '../api/kinds.ts';
 import type { Kind } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
 import { answer } from './answer.ts';
 import { objectBody } from './request-body.ts';
 

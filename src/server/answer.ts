@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'yaml';
-import { cut } from '../api/cut.ts';
 import { ApiError } from '../api/errors.ts';
+import { cut } from '../api/text.ts';
 import type { List } from '../client/resources.ts';
 import type { IncludeObject } from '../client/server-tables.ts';
 import type { Log } from '../platform/log.ts';

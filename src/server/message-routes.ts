@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { isObject, type JsonObject } from '../api/json.ts';
 import { kindInfo } from '../api/kinds.ts';
-import { nearest } from '../api/nearest.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
+import { nearest } from '../api/text.ts';
 import { tryDuration } from '../api/time.ts';
 import type { MessageApi, NewMessage, StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';

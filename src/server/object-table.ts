@@ -1,11 +1,11 @@
 /** Tables, as `get` prints them: the columns of schemas/, and computed cells that no JSON path can express. */
-import { beginning } from '../api/cut.ts';
+
+import { revisionText } from '../api/annotations.ts';
+import { isObject } from '../api/json.ts';
 import { type Column, type KindInfo, kinds } from '../api/kinds.ts';
 import type { AnyObject, Condition, Kind, Kinds, ObjectMeta, Sync } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
-import { revisionText } from '../api/sync-names.ts';
+import { beginning, visible } from '../api/text.ts';
 import { age, humanDuration, parseTime, wholeSeconds } from '../api/time.ts';
-import { visible } from '../api/visible.ts';
 import type {
   IncludeObject,
   PartialObjectMetadata,

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { isObject, type JsonObject } from '../api/json.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
 import { groupPath } from './resource-routes.ts';
 
 type Gvk = { group: string; version: string; kind: string };

@@ -5,7 +5,7 @@
  */
 
 import { ApiError } from '../api/errors.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
+import { isObject, type JsonObject } from '../api/json.ts';
 import { formatMicroTime, formatTime } from '../api/time.ts';
 
 type One = 'string' | 'bytes' | 'bool' | 'int' | 'json' | 'time' | 'microTime' | Message;

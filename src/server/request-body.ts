@@ -1,8 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { deepest, isObject, isTooDeep, type JsonObject, jsonFault } from '../api/json.ts';
 import { parseChunk } from '../api/manifest/yaml.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
-import { deepest, isTooDeep, jsonFault } from '../api/size.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
 import { decodeProtobuf } from './protobuf.ts';

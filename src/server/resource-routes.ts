@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { isObject } from '../api/json.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
-import { isObject } from '../api/schema.ts';
 import type { DeleteOptions } from '../client/resources.ts';
 import { readOnly } from '../registry/status-errors.ts';
 import type { ResourceEvent } from '../registry/watch-objects.ts';

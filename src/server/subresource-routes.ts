@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from '../api/errors.ts';
+import { isObject } from '../api/json.ts';
 import { kindInfo, type Verb } from '../api/kinds.ts';
 import type { AnyObject, Kind, New, ObjectKey } from '../api/objects.ts';
-import { isObject } from '../api/schema.ts';
 import type { ControllerApi, LogApi, PlanApi, SyncApi, VolumeApi } from '../client/streams.ts';
 import { forbidden, localUser, mayUse } from './access.ts';
 import { answer, toApiError } from './answer.ts';

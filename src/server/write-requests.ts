@@ -1,11 +1,9 @@
 import type { FastifyReply } from 'fastify';
-import { syncAnnotations } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
+import { readsHost, syncAnnotations, takingOver } from '../api/annotations.ts';
 import { ApiError } from '../api/errors.ts';
+import { deepEqual, isObject, type JsonObject } from '../api/json.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { Sync } from '../api/objects.ts';
-import { isObject, type JsonObject } from '../api/schema.ts';
-import { readsHost, takingOver } from '../api/sync-names.ts';
 import { found, type Patch } from '../client/resources.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import { forbidden, mayUse } from './access.ts';

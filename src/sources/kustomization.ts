@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Document, isScalar, parseAllDocuments, parseDocument, visit } from 'yaml';
-import { decode } from '../api/manifest/text.ts';
+import { decode } from '../api/manifest/chunks.ts';
 import { absence, SourceError } from './source.ts';
 
 /** The possible file names of a kustomization. A folder with one of them is rendered. */

@@ -1,4 +1,4 @@
-import { visible } from '../api/visible.ts';
+import { visible } from '../api/text.ts';
 import { limits, SourceError } from './source.ts';
 
 const text = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;

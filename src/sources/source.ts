@@ -1,6 +1,6 @@
 import { AgentctlError } from '../api/errors.ts';
 import type { Source as ManifestFile } from '../api/manifest.ts';
-import { visible } from '../api/visible.ts';
+import { visible } from '../api/text.ts';
 import { isCode } from '../platform/code.ts';
 
 /**

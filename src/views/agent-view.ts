@@ -1,7 +1,7 @@
-import type { Change } from '../api/changes.ts';
+import type { Change } from '../api/difference.ts';
 import type { Agent, Condition, Instance, Policy, PolicySpec, Revision, Runtime } from '../api/objects.ts';
 import type { AgentUsage } from '../client/streams.ts';
-import { drift } from '../plan/drift.ts';
+import { drift } from '../plan/revision.ts';
 import { type InstanceDetails, instanceDetails } from './instance-details.ts';
 import type { Lookup } from './lookup.ts';
 import { rulesOf } from './policy-view.ts';

@@ -8,8 +8,7 @@ import {
   type Message,
   type ObjectKey,
 } from '../api/objects.ts';
-import type { List, ListOptions, Resources } from '../client/resources.ts';
-import { found } from '../client/resources.ts';
+import { found, type List, type ListOptions, type Resources } from '../client/resources.ts';
 import type { AgentUsage, StreamEntry, Streams } from '../client/streams.ts';
 import { fieldSelector, messagesOf } from './talk-lists.ts';
 

@@ -1,6 +1,6 @@
-import { withDefaults } from '../api/defaults.ts';
 import { kindInfo } from '../api/kinds.ts';
 import type { Policy, PolicySpec } from '../api/objects.ts';
+import { withDefaults } from '../api/shape.ts';
 import type { Lookup } from './lookup.ts';
 
 export interface PolicyView extends Pick<Policy, 'kind' | 'metadata'> {

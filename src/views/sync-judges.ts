@@ -1,6 +1,6 @@
 /** What sync and wait wait for in a Sync. */
 import { syncAnnotations } from '../api/annotations.ts';
-import { deepEqual } from '../api/equal.ts';
+import { deepEqual } from '../api/json.ts';
 import type { Sync, SyncStatus } from '../api/objects.ts';
 import type { Judge, Reason } from './reason.ts';
 import { conditionOf, type SyncView } from './sync-view.ts';

@@ -1,5 +1,5 @@
 import type { AgentSpec, Conversation, Message } from '../api/objects.ts';
-import { nextDue } from '../plan/due-times.ts';
+import { nextDue } from '../plan/schedule.ts';
 import { isEnded } from './message-view.ts';
 
 /** The messages, conversations and scheduled prompts of an agent. */

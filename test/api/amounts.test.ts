@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asWrittenIn, isSameAmount, withTextAmounts } from '../../src/api/amounts.ts';
 import { difference } from '../../src/api/difference.ts';
+import type { JsonSchema } from '../../src/api/json.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import type { JsonSchema } from '../../src/api/schema.ts';
 
 const amount = (unit: JsonSchema['x-agentctl-amount']): JsonSchema => ({
   type: 'string',

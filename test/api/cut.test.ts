@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { beginning, cut } from '../../src/api/cut.ts';
+import { beginning, cut } from '../../src/api/text.ts';
 
 const family = '\u{1f469}\u200d\u{1f469}\u200d\u{1f467}';
 const laden = `o${'\u0301'.repeat(200)}`;

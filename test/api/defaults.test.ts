@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 import { validateObject } from '../../src/api/validation.ts';
 
 const { schema } = kindInfo('Agent');

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { difference, updateClass } from '../../src/api/difference.ts';
+import { pathText } from '../../src/api/json.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import { pathText } from '../../src/api/path.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 
 const { schema } = kindInfo('Agent');
 const agent = (spec: object): object => ({ spec: { template: { command: ['a'] }, ...spec } });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { droppedText, withoutServerFields } from '../../src/api/exported.ts';
+import { droppedText, withoutServerFields } from '../../src/api/objects.ts';
 
 test('what the server sets is left out of an exported object, and named', () => {
   const object = {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSync } from '../../src/api/checks/sync-checks.ts';
-import { gitUrlFault } from '../../src/api/git-url.ts';
+import { checkSync, gitUrlFault } from '../../src/api/checks/kind-checks.ts';
 
 describe('the URL of a repository', () => {
   test.each([

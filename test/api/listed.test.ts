@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listed } from '../../src/api/listed.ts';
+import { listed } from '../../src/api/text.ts';
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `a${n}`);
 

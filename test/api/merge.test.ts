@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deepEqual } from '../../src/api/equal.ts';
+import { deepEqual } from '../../src/api/json.ts';
 import { jsonPatch, mergePatch, mergePatchBetween, patchedDifferences } from '../../src/api/merge.ts';
 
 const json = fc.letrec((tie) => ({

@@ -1,7 +1,9 @@
 /** Objects to validate, and what is told of them. */
+
+import { fieldErrorText } from '../../src/api/field-error.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Kind } from '../../src/api/objects.ts';
-import { fieldErrorText, validateObject } from '../../src/api/validation.ts';
+import { validateObject } from '../../src/api/validation.ts';
 
 export const agent = (spec: object, metadata: object = { name: 'a' }): object => ({
   apiVersion: 'agentctl.dev/v1',

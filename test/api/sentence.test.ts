@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asSentence, sentence } from '../../src/api/sentence.ts';
+import { asSentence, sentence } from '../../src/api/text.ts';
 
 test.each([
   ['the image a:1 cannot be pulled', 'The image a:1 cannot be pulled.'],

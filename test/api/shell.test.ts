@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { quote, shellWord } from '../../src/api/shell.ts';
+import { quote, shellWord } from '../../src/api/text.ts';
 
 test.each([
   ['web', 'web', "'web'"],

@@ -7,7 +7,7 @@ import {
   sizeFault,
   sizeOf,
   valuesInJson,
-} from '../../src/api/size.ts';
+} from '../../src/api/json.ts';
 
 describe('the size of an object', () => {
   test('is its fields, items and characters, without the status', () => {

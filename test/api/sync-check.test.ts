@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSync } from '../../src/api/checks/sync-checks.ts';
+import { checkSync } from '../../src/api/checks/kind-checks.ts';
 
 describe('how often and how long a Sync looks', () => {
   const source = { git: { url: 'https://example.com/r' } };

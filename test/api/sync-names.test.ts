@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { revisionText, syncManager, syncOfManager } from '../../src/api/sync-names.ts';
+import { revisionText, syncManager, syncOfManager } from '../../src/api/annotations.ts';
 
 const commit = '3f1c2a90b1d24e5f60718293a4b5c6d7e8f90a1b';
 

@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { fieldErrorsToStatus, fieldErrorText } from '../../src/api/field-error.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Kind } from '../../src/api/objects.ts';
-import {
-  fieldErrorsToStatus,
-  fieldErrorText,
-  prune,
-  unknownFields,
-  validateObject,
-} from '../../src/api/validation.ts';
+import { prune, unknownFields } from '../../src/api/shape.ts';
+import { validateObject } from '../../src/api/validation.ts';
 import { agent, core, policy, runtime, template, told } from './objects.ts';
 
 const git = { url: 'https://git.example.com/fleet.git' };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { formatManifestError, parseManifests } from '../../src/api/manifest.ts';
-import { visible, visibleLine, visibleYaml } from '../../src/api/visible.ts';
+import { visible, visibleLine, visibleYaml } from '../../src/api/text.ts';
 
 describe('what steers a terminal, turns its lines around or hides text is shown', () => {
   test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { asWords, oneWordHint } from '../../src/api/words.ts';
+import { asWords, oneWordHint } from '../../src/api/text.ts';
 
 test.each([
   ['sleep 100', '[sleep, "100"]'],

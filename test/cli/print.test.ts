@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { ConfigMap } from '../../src/api/objects.ts';
-import { visible } from '../../src/api/visible.ts';
+import { visible } from '../../src/api/text.ts';
 import { parseFormat } from '../../src/cli/print/output-format.ts';
 import { formatObjects, yamlText } from '../../src/cli/print/print-objects.ts';
 import { progress } from '../../src/cli/print/progress-lines.ts';

@@ -1,6 +1,5 @@
 import type { Agent, Instance } from '../../src/api/objects.ts';
-import type { Running } from '../server/support.ts';
-import { agent } from '../server/support.ts';
+import { agent, type Running } from '../server/support.ts';
 
 const at = (time: string): string => `2026-01-31T${time}Z`;
 

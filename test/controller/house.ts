@@ -1,9 +1,9 @@
 /** A whole controller over the real registry and store, with a fake engine and a clock that a test moves. */
 import { finalizer } from '../../src/api/annotations.ts';
 import type { Capabilities } from '../../src/api/capabilities.ts';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Agent, Instance, New, PolicySpec, Runtime } from '../../src/api/objects.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { AgentSpec, ConfigMap, Instance, PolicySpec, Secret } from '../../src/api/objects.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 import { type FindInput, Inputs } from '../../src/controller/inputs.ts';
 import { runSpec } from '../../src/controller/runspec.ts';
 

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Mailbox } from '../../src/conversations/mailbox.ts';
-import type { Open, Thread } from '../../src/conversations/open-message.ts';
-import { Answer, Tail } from '../../src/conversations/open-message.ts';
+import { Answer, type Open, Tail, type Thread } from '../../src/conversations/open-message.ts';
 import { conversation, message } from '../messages/entries.ts';
 
 const uids = ['u0', 'u1', 'u2'];

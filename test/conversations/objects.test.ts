@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { VirtualChange, VirtualObject } from '../../src/api/virtual.ts';
+import type { VirtualChange, VirtualObject } from '../../src/api/requests.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import { JournalObjects } from '../../src/conversations/journal-objects.ts';
 import type { Entry, Journal, MessageFilter } from '../../src/messages/journal.ts';

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { DockerDriver } from '../../src/drivers/docker.ts';
-import { createDockerDriver } from '../../src/drivers/docker.ts';
+import { createDockerDriver, type DockerDriver } from '../../src/drivers/docker.ts';
 import type { Attachment, OutputLine } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import { systemClock } from '../../src/platform/clock.ts';

@@ -11,8 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { DockerDriver } from '../../src/drivers/docker.ts';
-import { createDockerDriver } from '../../src/drivers/docker.ts';
+import { createDockerDriver, type DockerDriver } from '../../src/drivers/docker.ts';
 import { DriverError, type RunSpec } from '../../src/drivers/driver.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';

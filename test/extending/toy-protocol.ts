@@ -1,6 +1,13 @@
-import { text } from '../../src/api/checks/optional-fields.ts';
-import type { Connection, ConnectOptions, Facts, Host, Wire } from '../../src/protocols/protocol.ts';
-import { type Protocol, ProtocolError } from '../../src/protocols/protocol.ts';
+import { text } from '../../src/api/json.ts';
+import {
+  type Connection,
+  type ConnectOptions,
+  type Facts,
+  type Host,
+  type Protocol,
+  ProtocolError,
+  type Wire,
+} from '../../src/protocols/protocol.ts';
 
 /** Agents that read and write lines such as `{"turn":"m1","is":"text","text":"Hello"}`. */
 export const toy: Protocol = {

@@ -13,7 +13,7 @@ import {
   type VirtualChange,
   type VirtualKinds,
   type VirtualObject,
-} from '../../src/api/virtual.ts';
+} from '../../src/api/requests.ts';
 import type {
   AgentUsage,
   Decision,

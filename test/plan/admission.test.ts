@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import type { ActionType, Outcome, Want } from '../../src/plan/action.ts';
-import { admit, occupancy, type RuntimeLoad } from '../../src/plan/admit.ts';
-import { delay } from '../../src/plan/backoff.ts';
-import { type Breaker, breakerEvent, closed, halfOpensAt, nextBreaker } from '../../src/plan/breaker.ts';
+import {
+  admit,
+  type Breaker,
+  breakerEvent,
+  closed,
+  halfOpensAt,
+  nextBreaker,
+  occupancy,
+  type RuntimeLoad,
+} from '../../src/plan/admit.ts';
 import { holdsPlace, retries } from '../../src/plan/draft.ts';
+import { delay } from '../../src/plan/restart.ts';
 import { settingsOf } from '../../src/plan/settings.ts';
 import { instanceOf, iso, minute, policyOf, readyStatus, runtimeOf, second, start } from './worlds.ts';
 

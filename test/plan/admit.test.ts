@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import type { Want } from '../../src/plan/action.ts';
-import { admit, type Fleet, occupancy, type RuntimeLoad } from '../../src/plan/admit.ts';
-import { type Breaker, nextBreaker } from '../../src/plan/breaker.ts';
+import {
+  admit,
+  type Breaker,
+  type Fleet,
+  nextBreaker,
+  occupancy,
+  type RuntimeLoad,
+} from '../../src/plan/admit.ts';
 import { instanceOf, iso, minute, readyStatus, runtimeOf, second, start } from './worlds.ts';
 
 const want = (uid: string, more: Partial<Want> = {}): Want => ({

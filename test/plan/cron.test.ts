@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lastDue, nextDue } from '../../src/plan/due-times.ts';
+import { lastDue, nextDue } from '../../src/plan/schedule.ts';
 
 function dues(cron: string, timezone: string, from: string, count: number): string[] {
   const found: string[] = [];

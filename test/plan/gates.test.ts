@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec, PolicySpec } from '../../src/api/objects.ts';
 import { forecast } from '../../src/plan/forecasting.ts';
-import { heldGate } from '../../src/plan/gates.ts';
-import type { Gate } from '../../src/plan/world.ts';
+import { type Gate, heldGate } from '../../src/plan/world.ts';
 import { Story } from './story.ts';
 import { hour, iso, minute, second, start } from './worlds.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
 import type { Action, Outcome } from '../../src/plan/action.ts';
-import { applyOutcome } from '../../src/plan/outcome.ts';
+import { applyOutcome } from '../../src/plan/exits.ts';
 import { iso, minute, readyStatus, second, start, stopOf } from './worlds.ts';
 
 const now = start + minute;

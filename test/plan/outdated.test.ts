@@ -1,7 +1,7 @@
 /** Why an instance is not on the spec as it is now, and what people are told of it. */
 import { describe, expect, test } from 'vitest';
 import type { InstanceStatus } from '../../src/api/objects.ts';
-import { outline } from '../../src/plan/plan-outline.ts';
+import { outline } from '../../src/plan/format.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import {

@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { Agent, Revision } from '../../src/api/objects.ts';
 import type { Action } from '../../src/plan/action.ts';
-import { drift, driftText, revisionData } from '../../src/plan/drift.ts';
 import { isReverted, revertedRevision, revertedText } from '../../src/plan/progress.ts';
-import { changedInputs, pruneRevisions, recordedInputs, revisionStep } from '../../src/plan/revision.ts';
+import {
+  changedInputs,
+  drift,
+  driftText,
+  pruneRevisions,
+  recordedInputs,
+  revisionData,
+  revisionStep,
+} from '../../src/plan/revision.ts';
 import { defaultSettings } from '../../src/plan/settings.ts';
 import type { World } from '../../src/plan/world.ts';
 import {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/plan/action.ts';
 import { occupancy } from '../../src/plan/admit.ts';
 import { holdsPlace } from '../../src/plan/draft.ts';
-import { applyOutcome } from '../../src/plan/outcome.ts';
+import { applyOutcome } from '../../src/plan/exits.ts';
 import { Story } from './story.ts';
 import { containerOf, exited, iso, minute, readyStatus, second, start, viewOf, worldOf } from './worlds.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyOutcome } from '../../src/plan/outcome.ts';
+import { applyOutcome } from '../../src/plan/exits.ts';
 import { Story } from './story.ts';
 import { hour, iso, minute, policyOf, second } from './worlds.ts';
 

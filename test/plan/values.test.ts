@@ -1,13 +1,11 @@
 /** The small parts that all decisions are made of. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sentence } from '../../src/api/sentence.ts';
-import { fraction } from '../../src/plan/backoff.ts';
-import { command } from '../../src/plan/command-text.ts';
-import { codeText, exitText, type LastExit, signalOf } from '../../src/plan/exit-text.ts';
-import { instant, shortTime, span, timeText } from '../../src/plan/instant.ts';
-import { same } from '../../src/plan/same.ts';
+import { command, sentence } from '../../src/api/text.ts';
+import { codeText, exitText, fraction, type LastExit, signalOf } from '../../src/plan/restart.ts';
 import { defaultSettings, settingsOf, timingOf } from '../../src/plan/settings.ts';
+import { same } from '../../src/plan/status.ts';
+import { instant, shortTime, span, timeText } from '../../src/plan/times.ts';
 import { agentOf, iso, policyOf, second, specOf, start } from './worlds.ts';
 
 describe('how a run ended, in words', () => {

@@ -1,6 +1,5 @@
 /** Worlds to plan in: an Agent `web` in the namespace `default`, on a Runtime `docker` that answers. */
 import { capabilitiesOf } from '../../src/api/capabilities.ts';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type {
   Agent,
@@ -11,7 +10,8 @@ import type {
   Revision,
   Runtime,
 } from '../../src/api/objects.ts';
-import { revisionData } from '../../src/plan/drift.ts';
+import { withDefaults } from '../../src/api/shape.ts';
+import { revisionData } from '../../src/plan/revision.ts';
 import type {
   InboxView,
   InstanceView,

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Meters } from '../../src/platform/meters.ts';
-import { noMeters } from '../../src/platform/meters.ts';
+import { type Meters, noMeters } from '../../src/platform/meters.ts';
 import { type Metric, metrics } from '../../src/platform/metrics.ts';
 import { createMeters } from '../../src/platform/prometheus.ts';
 

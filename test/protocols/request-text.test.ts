@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { askedText } from '../../src/api/approval-text.ts';
+import { askedText } from '../../src/api/text.ts';
 import { requestText } from '../../src/protocols/request-text.ts';
 
 test.each([

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../src/api/schema.ts';
+import type { JsonSchema } from '../../src/api/json.ts';
 import { shapeOf } from '../../src/registry/field-shape.ts';
 import { members, pathText } from '../../src/registry/fieldset.ts';
 import type { Manager } from '../../src/registry/managers.ts';

@@ -6,10 +6,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { finalizer } from '../../src/api/annotations.ts';
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import { parseManifests } from '../../src/api/manifest.ts';
 import type { PolicySpec } from '../../src/api/objects.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import { createProcessDriver } from '../../src/drivers/process.ts';

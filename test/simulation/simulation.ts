@@ -1,8 +1,8 @@
 /** Plays random events and the planner's own actions on a World, by the written model of what each action does. */
 import type { Agent, AgentSpec, PolicySpec } from '../../src/api/objects.ts';
 import type { Action, Outcome, Plan } from '../../src/plan/action.ts';
+import { applyOutcome } from '../../src/plan/exits.ts';
 import { carriedOut, granted, written } from '../../src/plan/forecasting.ts';
-import { applyOutcome } from '../../src/plan/outcome.ts';
 import { reconcile } from '../../src/plan/reconcile.ts';
 import type { Gate, InboxView, InstanceView, Observed, TalkView, World } from '../../src/plan/world.ts';
 import { iso, runtimeOf } from '../plan/worlds.ts';

@@ -1,6 +1,6 @@
-import { withDefaults } from '../../src/api/defaults.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { Conversation, Message, MessageStatus, ObjectMeta, Sync } from '../../src/api/objects.ts';
+import { withDefaults } from '../../src/api/shape.ts';
 
 export const noon = '2026-01-31T12:00:00Z';
 

@@ -1,16 +1,13 @@
+import { RE2JS } from 're2js';
 import { amountOf, parseMemory } from '../amounts.ts';
 import { cronFault, isTimezone, timezoneNames } from '../cron.ts';
 import { difference } from '../difference.ts';
 import { type FieldError, forbidden, invalid, required } from '../field-error.ts';
+import { field, has, isObject, items, type JsonObject, type Path, text } from '../json.ts';
 import { kindInfo } from '../kinds.ts';
-import { listed } from '../listed.ts';
-import { logPattern } from '../log-pattern.ts';
-import { nearest } from '../nearest.ts';
-import type { Path } from '../path.ts';
 import { protocolNames } from '../protocols.ts';
-import { isObject, type JsonObject } from '../schema.ts';
+import { listed, nearest } from '../text.ts';
 import { tryDuration } from '../time.ts';
-import { field, has, items, text } from './optional-fields.ts';
 
 export function checkAgent(agent: JsonObject): FieldError[] {
   const spec = agent.spec;
@@ -242,4 +239,12 @@ function checkTimes(schedule: unknown, path: Path): FieldError[] {
 function notZero(value: unknown, name: string, path: Path): FieldError[] {
   const span = text(value, name);
   return span !== undefined && tryDuration(span) === 0 ? [invalid([...path, name], span, 'more than 0')] : [];
+}
+
+/**
+ * Compiles the pattern of a log probe. Throws if it is invalid. RE2 runs in linear time for every pattern. With a
+ * backtracking engine, one manifest and one line of its agent could block the controller.
+ */
+export function logPattern(pattern: string): { test(text: string): boolean } {
+  return RE2JS.compile(RE2JS.translateRegExp(pattern));
 }

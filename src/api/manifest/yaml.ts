@@ -18,8 +18,8 @@ import {
   type YAMLMap,
   YAMLParseError,
 } from 'yaml';
-import type { Path } from '../path.ts';
-import type { Chunk, Fault } from './text.ts';
+import type { Path } from '../json.ts';
+import type { Chunk, Fault } from './chunks.ts';
 
 export interface Parsed {
   value: unknown;

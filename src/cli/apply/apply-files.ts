@@ -1,13 +1,11 @@
 import { asWrittenIn } from '../../api/amounts.ts';
 import { revertedAnnotation } from '../../api/annotations.ts';
-import { withDefaults } from '../../api/defaults.ts';
 import { UnreachableError } from '../../api/errors.ts';
 import { applyOrder } from '../../api/kinds.ts';
-import { listed } from '../../api/listed.ts';
-import { type Agent, type AnyObject, isTerminating } from '../../api/objects.ts';
-import { withEncodedData } from '../../api/secret-data.ts';
-import type { Tried } from '../../client/apply/compare.ts';
-import { liveObjects } from '../../client/apply/compare.ts';
+import { type Agent, type AnyObject, isTerminating, withEncodedData } from '../../api/objects.ts';
+import { withDefaults } from '../../api/shape.ts';
+import { listed } from '../../api/text.ts';
+import { liveObjects, type Tried } from '../../client/apply/compare.ts';
 import { isUnchanged } from '../../client/apply/unchanged.ts';
 import { identity, writeAll } from '../../client/apply/write-objects.ts';
 import { isReverted } from '../../plan/progress.ts';

@@ -7,8 +7,7 @@ import type { Cli, Client } from '../cli.ts';
 import { describeFailure, UsageError } from '../failure.ts';
 import { when } from '../print/when.ts';
 import { isUrl } from '../read-files.ts';
-import type { ApplyOptions } from './apply-files.ts';
-import { apply } from './apply-files.ts';
+import { type ApplyOptions, apply } from './apply-files.ts';
 
 /** In milliseconds. How long nothing may have changed before files are read, because a file may be written in parts. */
 const quiet = 300;

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
-import { collectAnnotation, syncAnnotations } from '../../api/annotations.ts';
-import { askedText } from '../../api/approval-text.ts';
+import { collectAnnotation, revisionText, syncAnnotations } from '../../api/annotations.ts';
 import { findKind, kindInfo } from '../../api/kinds.ts';
 import type { ApprovalSpec, ObjectKey, SyncStatus } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync-names.ts';
-import { visibleLine } from '../../api/visible.ts';
+import { askedText, visibleLine } from '../../api/text.ts';
 import type { Cli, Client } from '../cli.ts';
 import { deletesText } from '../counted.ts';
 import { CliError, UsageError } from '../failure.ts';

@@ -1,7 +1,6 @@
-import { askedText } from '../../api/approval-text.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
-import { visibleLine } from '../../api/visible.ts';
+import { askedText, visibleLine } from '../../api/text.ts';
 import type { TurnEvent } from '../../protocols/turn-events.ts';
 import { optionsOf } from '../../views/approval-view.ts';
 import type { Cli, Client } from '../cli.ts';

@@ -1,5 +1,5 @@
-import { listed } from '../../api/listed.ts';
 import type { ObjectKey } from '../../api/objects.ts';
+import { listed } from '../../api/text.ts';
 import type { ConversationView } from '../../views/conversation-view.ts';
 import { isEnded } from '../../views/message-view.ts';
 import { messagesOf } from '../../views/talk-lists.ts';

@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { visible, visibleLine } from '../../api/visible.ts';
+import { visible, visibleLine } from '../../api/text.ts';
 import type { Cli } from '../cli.ts';
 import type { History } from './history.ts';
 

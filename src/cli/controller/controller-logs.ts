@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { isObject } from '../../api/schema.ts';
-import { visibleLine } from '../../api/visible.ts';
+import { isObject } from '../../api/json.ts';
+import { visibleLine } from '../../api/text.ts';
 import { sleep } from '../../platform/clock.ts';
 import { controllerLog, rotatedLogs } from '../../platform/paths.ts';
 import type { Cli } from '../cli.ts';

@@ -1,8 +1,7 @@
 import { isApiError } from '../../api/errors.ts';
-import { listed } from '../../api/listed.ts';
-import { type AnyObject, isTerminating, keyOf, type ObjectKey } from '../../api/objects.ts';
-import { references } from '../../api/references.ts';
-import { isObject } from '../../api/schema.ts';
+import { isObject } from '../../api/json.ts';
+import { type AnyObject, isTerminating, keyOf, type ObjectKey, references } from '../../api/objects.ts';
+import { listed } from '../../api/text.ts';
 import type { Volume } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Selected } from '../select-objects.ts';

@@ -1,4 +1,4 @@
-import { changeLine } from '../../api/changes.ts';
+import { changeLine } from '../../api/difference.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import type { AgentView } from '../../views/agent-view.ts';
 import { table } from '../print/text-table.ts';

@@ -1,5 +1,5 @@
+import { visibleLine } from '../../api/text.ts';
 import { humanDuration } from '../../api/time.ts';
-import { visibleLine } from '../../api/visible.ts';
 import type { MessageView } from '../../views/message-view.ts';
 import type { TurnPart } from '../../views/turn-view.ts';
 import { when } from '../print/when.ts';

@@ -1,5 +1,5 @@
+import { revisionText } from '../../api/annotations.ts';
 import type { Condition, SyncSpec } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync-names.ts';
 import type { SyncView } from '../../views/sync-view.ts';
 import { counted, deletesText } from '../counted.ts';
 import {

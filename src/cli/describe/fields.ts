@@ -1,8 +1,7 @@
-import { syncAnnotations } from '../../api/annotations.ts';
+import { revisionText, syncAnnotations } from '../../api/annotations.ts';
 import type { Condition, ObjectMeta } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync-names.ts';
+import { visibleLine } from '../../api/text.ts';
 import { age, humanDuration, parseTime } from '../../api/time.ts';
-import { visibleLine } from '../../api/visible.ts';
 import type { Origin } from '../../views/origin.ts';
 import type { State } from '../../views/state.ts';
 import { table } from '../print/text-table.ts';

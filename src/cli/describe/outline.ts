@@ -1,6 +1,6 @@
+import { isObject } from '../../api/json.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { isObject } from '../../api/schema.ts';
-import { visibleLine } from '../../api/visible.ts';
+import { visibleLine } from '../../api/text.ts';
 import { block, fields, type Head, metadataFields } from './fields.ts';
 
 /** Describes any object: its fields as an outline with readable names. */

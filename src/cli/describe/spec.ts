@@ -1,5 +1,5 @@
 import type { AgentSpec, KeyRef, Probe } from '../../api/objects.ts';
-import { shellWord } from '../../api/shell.ts';
+import { shellWord } from '../../api/text.ts';
 import { type Field, joined } from './fields.ts';
 
 /** Returns the spec in plain words. Values from a Secret are named, never shown. */

@@ -1,7 +1,7 @@
-import { type Change, changeLine } from '../../api/changes.ts';
+import { revisionText } from '../../api/annotations.ts';
+import { type Change, changeLine } from '../../api/difference.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { ObjectKey } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync-names.ts';
 import type { ObjectChange, SyncDiff } from '../../client/streams.ts';
 import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';

@@ -7,8 +7,7 @@ import { sleep } from '../../platform/clock.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Said, Sources } from './log-sources.ts';
 import { Merge } from './merge-logs.ts';
-import type { Printer } from './print.ts';
-import { checkCount } from './print.ts';
+import { checkCount, type Printer } from './print.ts';
 
 /** How often it is checked whether a controller answers again, in milliseconds. */
 const retryMs = 1_000;

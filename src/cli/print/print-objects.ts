@@ -1,6 +1,6 @@
 import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { visible, visibleYaml } from '../../api/visible.ts';
+import { visible, visibleYaml } from '../../api/text.ts';
 import { objectName } from '../targets.ts';
 import type { Format } from './output-format.ts';
 import { table } from './text-table.ts';

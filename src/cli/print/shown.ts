@@ -1,4 +1,4 @@
-import { visible } from '../../api/visible.ts';
+import { visible } from '../../api/text.ts';
 
 /** Text that is printed unchanged: our own terminal sequences, or the text of `--raw`. */
 export class AsIs {

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import { visibleLine } from '../../api/visible.ts';
+import { visibleLine } from '../../api/text.ts';
 
 const segmenter = new Intl.Segmenter('en');
 

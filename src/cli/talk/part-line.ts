@@ -1,4 +1,4 @@
-import { askedText } from '../../api/approval-text.ts';
+import { askedText } from '../../api/text.ts';
 import type { TurnPart } from '../../views/turn-view.ts';
 
 /** Returns one line for a part of a turn that is not text. */

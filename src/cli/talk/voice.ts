@@ -1,5 +1,5 @@
 import type { Message } from '../../api/objects.ts';
-import { visibleLine } from '../../api/visible.ts';
+import { visibleLine } from '../../api/text.ts';
 import type { StreamEntry } from '../../client/streams.ts';
 import { TurnView } from '../../views/turn-view.ts';
 import type { Cli } from '../cli.ts';

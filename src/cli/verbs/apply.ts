@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import type { ApplyOptions } from '../apply/apply-files.ts';
-import { apply } from '../apply/apply-files.ts';
+import { type ApplyOptions, apply } from '../apply/apply-files.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { fileFlags } from '../file-flags.ts';

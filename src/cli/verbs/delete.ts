@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, kindInfo } from '../../api/kinds.ts';
 import type { AnyObject, Sync } from '../../api/objects.ts';
-import { sentence } from '../../api/sentence.ts';
+import { sentence } from '../../api/text.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Volume } from '../../client/streams.ts';
 import { deletedWithUid } from '../../views/judges.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Change, changesOf } from '../../api/changes.ts';
+import { type Change, changesOf } from '../../api/difference.ts';
 import { liveObjects } from '../../client/apply/compare.ts';
 import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Kinds } from '../../api/objects.ts';
-import { visible } from '../../api/visible.ts';
+import { visible } from '../../api/text.ts';
 import { writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import type { JsonSchema } from '../../api/json.ts';
 import type { KindInfo } from '../../api/kinds.ts';
-import { nearest } from '../../api/nearest.ts';
-import type { JsonSchema } from '../../api/schema.ts';
+import { nearest } from '../../api/text.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { UsageError } from '../failure.ts';

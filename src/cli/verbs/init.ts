@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { nearest } from '../../api/nearest.ts';
+import { nearest } from '../../api/text.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
-import { shellWord } from '../../api/shell.ts';
+import { shellWord } from '../../api/text.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, nothingListens } from '../failure.ts';

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import { authorOf, changedByAnnotation, restartedAtAnnotation } from '../../api/annotations.ts';
-import { deepEqual } from '../../api/equal.ts';
+import { deepEqual } from '../../api/json.ts';
 import { kindInfo } from '../../api/kinds.ts';
-import { listed } from '../../api/listed.ts';
 import type { Agent, AgentSpec, Revision } from '../../api/objects.ts';
+import { listed } from '../../api/text.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
-import { drift, driftText, revisionData } from '../../plan/drift.ts';
-import { inputChanges } from '../../plan/revision.ts';
+import { drift, driftText, inputChanges, revisionData } from '../../plan/revision.ts';
 import { rolledOut } from '../../views/judges.ts';
 import type { Judge, Reason } from '../../views/reason.ts';
 import { writeChange } from '../changing.ts';

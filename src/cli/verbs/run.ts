@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { isApiError } from '../../api/errors.ts';
-import { withoutServerFields } from '../../api/exported.ts';
 import { kindInfo } from '../../api/kinds.ts';
-import { listed } from '../../api/listed.ts';
 import { formatManifestError, parseManifests } from '../../api/manifest.ts';
-import { type Agent, keyOf, type New, type ObjectKey } from '../../api/objects.ts';
+import { type Agent, keyOf, type New, type ObjectKey, withoutServerFields } from '../../api/objects.ts';
 import { type ProtocolName, protocolNames } from '../../api/protocols.ts';
+import { listed } from '../../api/text.ts';
 import { deleted, readyAtOnce } from '../../views/judges.ts';
 import type { Reason } from '../../views/reason.ts';
 import { until } from '../../views/until.ts';

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { syncAnnotations } from '../../api/annotations.ts';
+import { revisionText, syncAnnotations, takingOver } from '../../api/annotations.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
-import { revisionText, takingOver } from '../../api/sync-names.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Judge } from '../../views/reason.ts';

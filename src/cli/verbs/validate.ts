@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { withDefaults } from '../../api/defaults.ts';
+import { withDefaults } from '../../api/shape.ts';
 import { warningsOf } from '../../api/warnings.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';

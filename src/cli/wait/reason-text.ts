@@ -1,5 +1,5 @@
-import { listed } from '../../api/listed.ts';
-import { revisionText } from '../../api/sync-names.ts';
+import { revisionText } from '../../api/annotations.ts';
+import { listed } from '../../api/text.ts';
 import type { Reason } from '../../views/reason.ts';
 
 /** Returns a clause such as `Ready is False: ImagePull: ...`. */

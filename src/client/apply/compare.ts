@@ -1,5 +1,5 @@
-import { deepEqual } from '../../api/equal.ts';
 import { isApiError } from '../../api/errors.ts';
+import { deepEqual } from '../../api/json.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import { parallel } from '../parallel.ts';

@@ -1,7 +1,6 @@
 import { authorOf } from '../../api/annotations.ts';
-import { deepEqual } from '../../api/equal.ts';
+import { deepEqual, isObject } from '../../api/json.ts';
 import type { AnyObject, New } from '../../api/objects.ts';
-import { isObject } from '../../api/schema.ts';
 
 /**
  * Whether an apply of this object certainly changes nothing: the manager owns exactly these fields, and they have these

@@ -1,14 +1,19 @@
-import { authorOf, syncAnnotations } from '../../api/annotations.ts';
+import { authorOf, syncAnnotations, syncManager } from '../../api/annotations.ts';
 import { type ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
+import { pathText } from '../../api/json.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
-import { pathText } from '../../api/path.ts';
-import { syncManager } from '../../api/sync-names.ts';
 import { type Tried, tryAll } from '../../client/apply/compare.ts';
 import { identity, type Refused } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
-import { mayTakeBack, type Rival, rivals, rivalsText, waitsForApproval } from '../../plan/sync/conflict.ts';
-import { syncOutOfBounds } from '../../plan/sync/sync-bounds.ts';
+import {
+  mayTakeBack,
+  type Rival,
+  rivals,
+  rivalsText,
+  syncOutOfBounds,
+  waitsForApproval,
+} from '../../plan/sync-bounds.ts';
 import type { Manifests } from '../../sources/source.ts';
 import type { Known } from './known-objects.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Sync } from '../../api/objects.ts';
 import { unsupported } from '../../drivers/driver-index.ts';
-import type { Bounds } from '../../plan/sync/sync-bounds.ts';
+import type { Bounds } from '../../plan/sync-bounds.ts';
 import { authorFor } from '../author.ts';
 import type { Cache } from '../cache.ts';
 

@@ -1,7 +1,6 @@
-import { cut } from '../../api/cut.ts';
+import { revisionText } from '../../api/annotations.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
-import { sentence } from '../../api/sentence.ts';
-import { revisionText } from '../../api/sync-names.ts';
+import { cut, sentence } from '../../api/text.ts';
 import type { Finding } from '../../plan/conditions.ts';
 import type { SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';

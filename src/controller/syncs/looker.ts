@@ -1,11 +1,10 @@
-import { syncAnnotations } from '../../api/annotations.ts';
+import { syncAnnotations, syncOfManager, takingOver } from '../../api/annotations.ts';
 import { ApiError } from '../../api/errors.ts';
 import { keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
-import { syncOfManager, takingOver } from '../../api/sync-names.ts';
 import type { Member } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
-import { span } from '../../plan/instant.ts';
+import { span } from '../../plan/times.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Turns } from '../../platform/time-slice.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Path } from '../../api/json.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { ManifestDocument, ManifestError } from '../../api/manifest.ts';
-import type { Path } from '../../api/path.ts';
 import type { Turns } from '../../platform/time-slice.ts';
 import type { Field, Parser, Place, ReadFile } from '../../sources/parsing/parser.ts';
 import { type Manifests, SourceError } from '../../sources/source.ts';

@@ -1,6 +1,6 @@
+import { syncManager } from '../../api/annotations.ts';
 import { isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync-names.ts';
 import { isReverted } from '../../plan/progress.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import { type AssessDeps, type Assessment, assess } from './assess.ts';

@@ -1,4 +1,4 @@
-import { authorOf, syncAnnotations } from '../../api/annotations.ts';
+import { authorOf, syncAnnotations, syncManager } from '../../api/annotations.ts';
 import { isApiError } from '../../api/errors.ts';
 import { applyOrder, kindInfo, kindOf } from '../../api/kinds.ts';
 import {
@@ -9,7 +9,6 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync-names.ts';
 import { identity } from '../../client/apply/write-objects.ts';
 import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';

@@ -1,7 +1,7 @@
 import { AgentctlError, backoffDelay } from '../../api/errors.ts';
 import { keyText, type Secret, type Sync } from '../../api/objects.ts';
-import { span } from '../../plan/instant.ts';
-import { type Hint, type Looks, withHint } from '../../plan/sync/due.ts';
+import { type Hint, type Looks, withHint } from '../../plan/sync-due.ts';
+import { span } from '../../plan/times.ts';
 import type { Source, SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
 import { Known } from './known-objects.ts';

@@ -1,5 +1,5 @@
+import { revisionText } from '../../api/annotations.ts';
 import type { Condition, Sync } from '../../api/objects.ts';
-import { revisionText } from '../../api/sync-names.ts';
 import type { NewEvent } from '../../client/recorder.ts';
 import { fieldsOf, toldFields } from './enact.ts';
 import { pruneText } from './prunes.ts';

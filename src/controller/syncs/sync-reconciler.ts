@@ -3,7 +3,7 @@ import { keyText, type ObjectKey } from '../../api/objects.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncApi, SyncDiff } from '../../client/streams.ts';
-import { due } from '../../plan/sync/due.ts';
+import { due } from '../../plan/sync-due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { Turns } from '../../platform/time-slice.ts';

@@ -1,8 +1,8 @@
 import { syncAnnotations } from '../../api/annotations.ts';
-import { beginning } from '../../api/cut.ts';
 import type { Sync, SyncStatus } from '../../api/objects.ts';
+import { beginning } from '../../api/text.ts';
 import { withConditions } from '../../plan/conditions.ts';
-import { timeText } from '../../plan/instant.ts';
+import { timeText } from '../../plan/times.ts';
 import type { Assessment } from './assess.ts';
 import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from './enact.ts';
 import { findings, progressing } from './findings.ts';

@@ -1,6 +1,6 @@
-import { deepEqual } from '../../api/equal.ts';
+import { syncManager } from '../../api/annotations.ts';
+import { deepEqual } from '../../api/json.ts';
 import { type AnyObject, keyOf, keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
-import { syncManager } from '../../api/sync-names.ts';
 import { applied } from '../../client/apply/compare.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';

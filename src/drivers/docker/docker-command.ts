@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { oneWordHint } from '../../api/words.ts';
+import { oneWordHint } from '../../api/text.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { hasStatus } from './docker-errors.ts';
 import type { Engine } from './engine.ts';

@@ -1,4 +1,4 @@
-import { oneWordHint } from '../../api/words.ts';
+import { oneWordHint } from '../../api/text.ts';
 import { DriverError } from '../driver.ts';
 import { EngineError } from './engine.ts';
 

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { listed } from '../../api/listed.ts';
+import { listed } from '../../api/text.ts';
 import type { Unsupported } from '../driver.ts';
 import { isUnder } from './container-files.ts';
 

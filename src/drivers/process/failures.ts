@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
-import { listed } from '../../api/listed.ts';
+import { listed } from '../../api/text.ts';
 import { isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
 import { tooManyOpenFiles } from '../open-files.ts';

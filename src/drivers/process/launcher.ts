@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { quote } from '../../api/shell.ts';
+import { quote } from '../../api/text.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
 import { createLineSplitter } from '../line-splitter.ts';

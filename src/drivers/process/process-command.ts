@@ -1,6 +1,6 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { oneWordHint } from '../../api/words.ts';
+import { oneWordHint } from '../../api/text.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { ignoringAsync, isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';

@@ -1,4 +1,4 @@
-import { quote } from '../../api/shell.ts';
+import { quote } from '../../api/text.ts';
 import { reservedVariable } from './environment.ts';
 import type { Tools } from './tools.ts';
 

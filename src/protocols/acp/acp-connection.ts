@@ -1,5 +1,5 @@
 import type { PromptRequest } from '@agentclientprotocol/sdk';
-import { cut } from '../../api/cut.ts';
+import { cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import {
   type Connection,

@@ -1,6 +1,6 @@
 import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
-import { cut } from '../../api/cut.ts';
-import { jsonFault } from '../../api/size.ts';
+import { jsonFault } from '../../api/json.ts';
+import { cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };

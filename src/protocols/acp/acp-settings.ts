@@ -1,4 +1,4 @@
-import { cut } from '../../api/cut.ts';
+import { cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import type { ConnectOptions, Control, Facts } from '../protocol.ts';
 import { fields } from './acp-message.ts';

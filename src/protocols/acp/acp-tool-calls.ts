@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { cut } from '../../api/cut.ts';
-import { jsonFault } from '../../api/size.ts';
+import { jsonFault } from '../../api/json.ts';
+import { cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import type { ToolUse } from '../turn-events.ts';
 import { type Fields, fields, name, objects, present, string } from './acp-message.ts';

@@ -1,4 +1,4 @@
-import { cut } from '../../api/cut.ts';
+import { cut } from '../../api/text.ts';
 import type { Facts } from '../protocol.ts';
 import { type Fields, fields, name as nameOf, objects, string } from './acp-message.ts';
 

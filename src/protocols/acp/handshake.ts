@@ -1,4 +1,4 @@
-import { cut } from '../../api/cut.ts';
+import { cut } from '../../api/text.ts';
 import type { Cancel } from '../../platform/clock.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
 import type { Requests } from './acp-requests.ts';

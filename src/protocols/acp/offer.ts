@@ -1,5 +1,4 @@
-import { cut } from '../../api/cut.ts';
-import { listed } from '../../api/listed.ts';
+import { cut, listed } from '../../api/text.ts';
 import type { Control } from '../protocol.ts';
 import { type Fields, fields, list, objects, string } from './acp-message.ts';
 

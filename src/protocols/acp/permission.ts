@@ -1,4 +1,4 @@
-import { cut } from '../../api/cut.ts';
+import { cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import { optionFor, type Permission, type PermissionOption } from '../turn-events.ts';
 import {

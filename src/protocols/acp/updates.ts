@@ -1,5 +1,4 @@
-import { askedText } from '../../api/approval-text.ts';
-import { beginning } from '../../api/cut.ts';
+import { askedText, beginning } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import type { Transcript } from '../protocol.ts';
 import { requestText } from '../request-text.ts';

@@ -1,5 +1,5 @@
-import { cut } from '../../api/cut.ts';
-import { isObject, type JsonObject } from '../../api/schema.ts';
+import { isObject, type JsonObject } from '../../api/json.ts';
+import { cut } from '../../api/text.ts';
 import { parseTime } from '../../api/time.ts';
 import { limits } from '../limits.ts';
 

@@ -1,6 +1,5 @@
-import { beginning, cut } from '../../api/cut.ts';
-import { isObject, type JsonObject } from '../../api/schema.ts';
-import { jsonFault } from '../../api/size.ts';
+import { isObject, type JsonObject, jsonFault } from '../../api/json.ts';
+import { beginning, cut } from '../../api/text.ts';
 import { limits } from '../limits.ts';
 import type { TurnEvent, Usage } from '../turn-events.ts';
 import { bounded, Fields, Malformed } from './jsonl-fields.ts';

@@ -1,4 +1,4 @@
-import { quote } from '../../api/shell.ts';
+import { quote } from '../../api/text.ts';
 
 /** All of git's configuration: it is in GIT_CONFIG_GLOBAL, the system's is disabled, and no other is read. */
 export interface Configuration {

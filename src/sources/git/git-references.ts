@@ -1,5 +1,4 @@
-import { listed } from '../../api/listed.ts';
-import { nearest } from '../../api/nearest.ts';
+import { listed, nearest } from '../../api/text.ts';
 import { type Found, SourceError } from '../source.ts';
 
 /** Runs `git ls-remote` with these arguments. */

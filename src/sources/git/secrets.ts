@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listed } from '../../api/listed.ts';
+import { listed } from '../../api/text.ts';
 import { SourceError } from '../source.ts';
 import { type Configuration, gitConfig } from './config.ts';
 import { keyscan, type Remote, remoteOf } from './url.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { nearest } from '../../api/nearest.ts';
+import { nearest } from '../../api/text.ts';
 import { Turns } from '../../platform/time-slice.ts';
 import { limits, SourceError } from '../source.ts';
 import type { Run } from './repository.ts';

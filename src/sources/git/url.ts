@@ -1,4 +1,4 @@
-import { gitUrlFault } from '../../api/git-url.ts';
+import { gitUrlFault } from '../../api/checks/kind-checks.ts';
 import { SourceError } from '../source.ts';
 
 export interface Remote {

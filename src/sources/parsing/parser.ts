@@ -1,6 +1,6 @@
+import type { Path } from '../../api/json.ts';
 import type { ManifestError, Source as ManifestFile } from '../../api/manifest.ts';
 import type { Kind } from '../../api/objects.ts';
-import type { Path } from '../../api/path.ts';
 
 /**
  * Parses untrusted files. createParser (threaded.ts) does it in its own thread, with limits on time and memory;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { waitsForApproval } from '../../../src/plan/sync/conflict.ts';
+import { waitsForApproval } from '../../../src/plan/sync-bounds.ts';
 
 const git = { git: { url: 'https://git.example/fleet.git', path: '.', include: [], ignore: [] } };
 const directory = { directory: { path: '/fleet', include: [], ignore: [] } };

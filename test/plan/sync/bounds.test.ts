@@ -1,13 +1,12 @@
 /** What hostile manifests ask for, and what becomes of it. */
 import { describe, expect, test } from 'vitest';
-import { withDefaults } from '../../../src/api/defaults.ts';
+import { type JsonObject, pathText } from '../../../src/api/json.ts';
 import { kindInfo } from '../../../src/api/kinds.ts';
 import type { Kind, Runtime, Sync } from '../../../src/api/objects.ts';
-import { pathText } from '../../../src/api/path.ts';
-import type { JsonObject } from '../../../src/api/schema.ts';
+import { withDefaults } from '../../../src/api/shape.ts';
 import { unsupported } from '../../../src/drivers/driver-index.ts';
 import { type Author, mayRunAsController } from '../../../src/plan/allow.ts';
-import { type Bounds, outOfBounds } from '../../../src/plan/sync/sync-bounds.ts';
+import { type Bounds, outOfBounds } from '../../../src/plan/sync-bounds.ts';
 
 const whole = <T>(kind: Kind, metadata: object, spec: object): T =>
   withDefaults(kindInfo(kind).schema, {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../../src/api/errors.ts';
-import { mayTakeBack, rivals, rivalsText } from '../../../src/plan/sync/conflict.ts';
+import { mayTakeBack, rivals, rivalsText } from '../../../src/plan/sync-bounds.ts';
 
 const conflict = (...causes: { reason?: string; message: string; field?: string }[]): ApiError =>
   new ApiError('Conflict', 'Apply failed', {

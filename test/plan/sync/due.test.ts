@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { withDefaults } from '../../../src/api/defaults.ts';
 import { kindInfo } from '../../../src/api/kinds.ts';
 import type { Sync } from '../../../src/api/objects.ts';
-import { type Due, due, type Looks, pause, withHint } from '../../../src/plan/sync/due.ts';
+import { withDefaults } from '../../../src/api/shape.ts';
+import { type Due, due, type Looks, pause, withHint } from '../../../src/plan/sync-due.ts';
 
 const now = Date.parse('2026-03-02T10:00:00Z');
 const minute = 60_000;

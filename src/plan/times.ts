@@ -1,5 +1,7 @@
 import { formatTimeMs, tryDuration } from '../api/time.ts';
-import type { Instant } from './world.ts';
+
+/** An instant, in milliseconds since the Unix epoch. */
+export type Instant = number;
 
 /** The range of Date, so that no sum of stored times can throw. */
 const last = 8.64e15;

@@ -1,9 +1,8 @@
-import { syncAnnotations } from '../../api/annotations.ts';
-import { backoffDelay } from '../../api/errors.ts';
-import type { Sync } from '../../api/objects.ts';
-import { fraction } from '../backoff.ts';
-import { span } from '../instant.ts';
-import type { Instant } from '../world.ts';
+import { syncAnnotations } from '../api/annotations.ts';
+import { backoffDelay } from '../api/errors.ts';
+import type { Sync } from '../api/objects.ts';
+import { fraction } from './restart.ts';
+import { type Instant, span } from './times.ts';
 
 /** What this process remembers of a Sync. It is not stored. */
 export interface Looks {
