@@ -2,14 +2,13 @@ import { ApiError } from '../api/errors.ts';
 import type { Agent, Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Conversations } from '../conversations/conversations.ts';
-import type { Asking } from '../conversations/ports.ts';
-import { type AgentSender, checkAccess } from '../conversations/routes.ts';
+import type { AgentSender, Asking, ToolsTalk } from '../conversations/ports.ts';
+import { checkAccess } from '../conversations/routes.ts';
 
 import type { Parser } from '../sources/parsing/parser.ts';
 
 interface Parts {
-  conversations: Conversations;
+  talk: ToolsTalk;
   resources: Resources;
   parser: Parser;
   /** Returns the default Runtime of an Agent without runtimeRef. */
@@ -23,15 +22,15 @@ interface Parts {
  * the messages and conversations that its own Agent began.
  */
 export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
-  const { conversations, resources, parser, runtimeFor, author } = deps;
+  const { talk, resources, parser, runtimeFor, author } = deps;
   const { namespace = 'default', name } = from.metadata;
   const user = `agent:${name}`;
   const sender: AgentSender = { kind: 'Agent', namespace, name, instance: instance.name, uid: instance.uid };
   const common = fleetOf({
     resources,
-    streams: { stream: (key, options) => conversations.messages.stream(key, options), send: refuse },
+    streams: { stream: (key, options) => talk.stream(key, options), send: refuse },
     parser,
-    message: async (key) => conversations.message(key),
+    message: async (key) => talk.message(key),
     namespace,
     user,
     author,
@@ -44,11 +43,11 @@ export function fleetFor(deps: Parts, from: Agent, instance: Asking): Fleet {
     },
     async follow(id, signal) {
       checkAccess(from, 'read answers');
-      conversations.message({ namespace, name: id }, sender);
+      talk.message({ namespace, name: id }, sender);
       return common.follow(id, signal);
     },
     async send({ to, text, conversation }, signal): Promise<Message> {
-      const sent = await conversations.ask(from, sender, { to, text, conversation });
+      const sent = await talk.ask(from, sender, { to, text, conversation });
       return common.follow(sent.id, signal);
     },
     apply: (manifest) =>

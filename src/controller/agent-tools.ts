@@ -1,9 +1,7 @@
-import { ApiError } from '../api/errors.ts';
 import { type Agent, type Instance, keyText } from '../api/objects.ts';
 import type { Fleet } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Conversations } from '../conversations/conversations.ts';
-import type { Asking, Tools, ToolsOffer } from '../conversations/ports.ts';
+import type { Asking, Tools, ToolsOffer, ToolsTalk } from '../conversations/ports.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -17,6 +15,7 @@ import { McpServers } from './mcp-server.ts';
 export interface AgentToolsDeps {
   resources: Resources;
   cache: Cache;
+  talk: ToolsTalk;
   /** Parses the manifests that agents write. */
   parser: Parser;
   key: Uint8Array;
@@ -27,15 +26,11 @@ export interface AgentToolsDeps {
 
 const callLimits = { atOnce: 32, rate: 20, burst: 100 };
 
-/**
- * The controller's tools for instances. Conversations offer them to agents, and most of them send messages, so `connect`
- * gives them the Conversations as soon as both exist.
- */
+/** The controller's tools for instances. Conversations offer them to agents, and most of them send messages. */
 export class AgentTools implements Tools {
   readonly #deps: AgentToolsDeps;
   readonly #calls: Calls;
   readonly #mcp: McpServers;
-  #connected: Conversations | undefined;
 
   constructor(deps: AgentToolsDeps) {
     this.#deps = deps;
@@ -44,7 +39,7 @@ export class AgentTools implements Tools {
       ...deps,
       fleet: (agent, instance) => this.fleet(agent, instance),
       whose: (uid) => this.#whose(uid),
-      seen: (run) => this.#conversations.toolsSeen(run),
+      seen: (run) => deps.talk.seen(run),
       onChange: (handler) => {
         const changed = { added: handler, updated: handler, deleted: handler };
         deps.cache.instances.addHandler(changed);
@@ -52,12 +47,12 @@ export class AgentTools implements Tools {
       },
       places: {
         get: (host) => {
-          const { marks } = this.#conversations;
+          const { marks } = deps.talk;
           const port = marks.get(`mcp/port/${host}`);
           return port === undefined ? undefined : { port, epoch: marks.get(`mcp/epoch/${host}`) ?? 0 };
         },
         set: (host, { port, epoch }) =>
-          this.#conversations.marks.set([
+          deps.talk.marks.set([
             { name: `mcp/port/${host}`, at: port },
             { name: `mcp/epoch/${host}`, at: epoch },
           ]),
@@ -65,16 +60,11 @@ export class AgentTools implements Tools {
     });
   }
 
-  connect(conversations: Conversations): void {
-    this.#connected = conversations;
-  }
-
-  /** Returns the fleet as this instance may use it. */
   fleet(from: Agent, instance: Asking): Fleet {
-    const { cache, parser, resources } = this.#deps;
+    const { cache, parser, resources, talk } = this.#deps;
     const fleet = fleetFor(
       {
-        conversations: this.#conversations,
+        talk,
         resources,
         parser,
         runtimeFor: (hasImage) => cache.defaultRuntime(hasImage),
@@ -92,12 +82,6 @@ export class AgentTools implements Tools {
 
   close(): Promise<void> {
     return this.#mcp.close();
-  }
-
-  get #conversations(): Conversations {
-    if (this.#connected === undefined)
-      throw new ApiError('ServiceUnavailable', 'The controller is starting. Try again soon.');
-    return this.#connected;
   }
 
   #whose(uid: string): { instance: Instance; agent: Agent } | undefined {

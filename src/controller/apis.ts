@@ -23,13 +23,15 @@ export interface ApisDeps {
 
 /** Implements the API group subresources.agentctl.dev/v1 in process. */
 export const controllerApis = (deps: ApisDeps): Apis => ({
-  messages: deps.controller.conversations.messages,
+  messages: deps.controller.leadership.fence(deps.controller.conversations.messages, messageEffects),
   logs: new InstanceLogs(deps.controller, deps.resources, deps.clock),
   plans: new Plans(deps),
-  volumes: new Volumes(deps.controller),
+  volumes: deps.controller.leadership.fence(new Volumes(deps.controller), ['purge']),
   syncs: deps.controller.syncs,
   controller: new ControllerService(deps),
 });
+
+const messageEffects = ['send', 'change', 'decide', 'closeConversation', 'query'] as const;
 
 class ControllerService implements ControllerApi {
   readonly #deps: ApisDeps;

@@ -18,7 +18,8 @@ import { countPhases, managerMeter } from './controller-meters.ts';
 import { Flights } from './flights.ts';
 import { Images } from './image-updates.ts';
 import { Inputs } from './inputs.ts';
-import { alwaysLeader, type Keys, type LeaderElection, Manager } from './manager.ts';
+import { type LeaderElection, Leadership } from './leadership.ts';
+import { type Keys, Manager } from './manager.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observer.ts';
 import { OrphanReconciler } from './orphan-reconciler.ts';
@@ -33,6 +34,7 @@ import { SyncReconciler } from './syncs/sync-reconciler.ts';
 const workers = 104;
 /** Milliseconds. A Runtime's status contains counts; the delay makes a burst of starts one write. */
 const runtimeDelay = 250;
+const driverEffects = ['create', 'restart', 'signal', 'kill', 'remove'] as const;
 const stopBound = 10_000;
 const probesBound = 2_000;
 
@@ -70,6 +72,7 @@ export class Controller {
   readonly recorder: Recorder;
   readonly conversations: Conversations;
   readonly syncs: SyncReconciler;
+  readonly leadership: Leadership;
   readonly #manager: Manager;
   readonly #agentKeys: Keys;
   readonly #runtimeKeys: Keys;
@@ -77,15 +80,18 @@ export class Controller {
   readonly #abort = new AbortController();
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #leader: LeaderElection;
   #stopped: Promise<void> | undefined;
 
   /** Each part uses only parts above it. */
   constructor(options: ControllerOptions) {
-    const { clock, ids, log, meters = noMeters, parsers, resources } = options;
+    const { clock, ids, log, meters = noMeters, parsers } = options;
     this.#log = log;
     this.#clock = clock;
-    this.#leader = options.leader ?? alwaysLeader;
+    this.leadership = new Leadership(options.leader);
+    const resources = this.leadership.fence(options.resources, ['create', 'update', 'patch', 'delete']);
+    const journal = this.leadership.fence(options.journal, ['commit', 'prune']);
+    const makeDriver: MakeDriver = async (runtime) =>
+      this.leadership.fence(await options.makeDriver(runtime), driverEffects);
     this.#manager = new Manager({ ...options, workers, meter: managerMeter(meters) });
     meters.queueDepth.read(() =>
       Array.from(this.#manager.depths(), ([reconciler, depth]) => [{ reconciler }, depth]),
@@ -116,7 +122,19 @@ export class Controller {
       enqueueRuntime,
       enqueueRuntimeAt: (name, at) => runtimeKeys.addAt(name, at),
     });
-    const shared = { ...options, meters, cache, recorder, policies, images, prober, admission };
+    const shared = {
+      ...options,
+      resources,
+      journal,
+      makeDriver,
+      meters,
+      cache,
+      recorder,
+      policies,
+      images,
+      prober,
+      admission,
+    };
     const orphans = new OrphanReconciler({
       ...shared,
       orphans: new Orphans(resources, clock, log),
@@ -130,16 +148,13 @@ export class Controller {
       enqueueRuntime,
       ended: (session) => images.forget(session),
     });
-    const tools = new AgentTools({ ...shared, parser: parsers.agents });
     const conversations = new Conversations({
       ...shared,
-      tools,
-      fleet: (from, instance) => tools.fleet(from, instance),
+      tools: (talk) => new AgentTools({ ...shared, talk, parser: parsers.agents }),
       driver: (runtime) => runtimes.session(runtime)?.driver,
       policy: (agent) => policies.orDefault(agent),
       enqueue,
     });
-    tools.connect(conversations);
     const flights = new Flights({ ...shared, signal: this.#abort.signal, enqueue });
     const observer = new Observer({
       ...shared,
@@ -179,15 +194,20 @@ export class Controller {
     this.#prober = prober;
   }
 
+  /** Resolves when the caches are synced: then it can be read, also while it waits to lead. */
+  async synced(): Promise<void> {
+    await Promise.all(this.cache.all().map(({ synced }) => synced));
+  }
+
   /**
    * Resolves when the caches are synced, this process leads and the workers run, or when it is stopped before. It writes
    * nothing until it leads, and stops when it leads no more.
    */
   async start(): Promise<void> {
     for (const informer of this.cache.all()) informer.start(this.#abort.signal);
-    await Promise.all(this.cache.all().map(({ synced }) => synced));
-    if (!(await this.#leader.elected(this.#abort.signal))) return;
-    this.#leader.lost?.addEventListener('abort', () => this.#resign(), { once: true });
+    await this.synced();
+    if (!(await this.leadership.won(this.#abort.signal))) return;
+    this.leadership.lost?.addEventListener('abort', () => this.#resign(), { once: true });
     this.conversations.start();
     const tidied = this.syncs.tidy();
     this.#manager.start();
@@ -225,7 +245,10 @@ export class Controller {
 
   #resign(): void {
     this.#log.warn({}, 'another controller leads now; this one stops');
-    this.stop().catch((error: unknown) => this.#log.error({ err: error }, 'the controller did not stop'));
+    // Without its sessions, calls to drivers that are in progress are cancelled.
+    Promise.all([this.runtimes.stop(), this.stop()]).catch((error: unknown) =>
+      this.#log.error({ err: error }, 'the controller did not stop'),
+    );
   }
 
   /** Stops every instance and starts none again while this controller runs. */

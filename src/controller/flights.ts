@@ -1,4 +1,4 @@
-import { isApiError } from '../api/errors.ts';
+import { isApiError, retryOf } from '../api/errors.ts';
 import { type Instance, keyText } from '../api/objects.ts';
 import type { Resources } from '../client/resources.ts';
 import type { Action, Outcome } from '../plan/action.ts';
@@ -103,7 +103,7 @@ export class Flights {
         );
         return;
       } catch (error) {
-        if (isApiError(error, 'NotFound')) return;
+        if (isApiError(error, 'NotFound') || retryOf(error) === 'Never') return;
         newest = undefined;
         if (isApiError(error, 'Conflict')) continue;
         const message = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import { AgentctlError, type Backoff, retryOf } from '../api/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { alwaysLeader, type LeaderElection } from './leadership.ts';
 import { runWorkers, WorkQueue } from './queue.ts';
 
 /** Brings the objects of one kind to their desired state. */
@@ -57,19 +58,6 @@ export class RetryAfter extends AgentctlError<'RetryAfter'> {
     this.name = 'RetryAfter';
   }
 }
-
-/** Says which of several controllers of one API acts. */
-export interface LeaderElection {
-  /**
-   * Resolves to true if this process is the leader, or as soon as it is; to false if the signal aborts before, or if it
-   * was the leader and is no more.
-   */
-  elected(signal: AbortSignal): Promise<boolean>;
-  /** Aborted when this process is the leader no more. It is never elected again. Absent: it leads for good. */
-  readonly lost?: AbortSignal;
-}
-
-export const alwaysLeader: LeaderElection = { elected: () => Promise.resolve(true) };
 
 export type ReconcileResult = 'Succeeded' | 'Requeued' | 'Failed' | 'Terminal';
 

@@ -56,7 +56,7 @@ interface Place {
  * identifies it. When the run ends, the token becomes invalid and requests in progress are dropped. Listens on loopback
  * for processes, and for containers on the gateway of our own network. A server opens when the first instance needs it.
  */
-export class McpServers implements Tools {
+export class McpServers implements Omit<Tools, 'fleet'> {
   readonly #deps: McpDeps;
   readonly #open = new Map<string, Promise<Server>>();
   /** By host address. */

@@ -7,11 +7,12 @@ import type { Link, LinkDeps } from './link.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
-import type { Context, Ports } from './ports.ts';
+import type { Context, Tools } from './ports.ts';
 import type { Routes } from './routes.ts';
 import type { TalkState } from './talk-state.ts';
 
-interface AgentReportsDeps extends Pick<Ports, 'fleet'> {
+interface AgentReportsDeps {
+  tools: Pick<Tools, 'fleet'>;
   turns: Turns;
   routes: Routes;
   approvals: Approvals;
@@ -85,7 +86,7 @@ export class AgentReports {
     try {
       if (agent === undefined) return;
       const { instance: name, uid, runtime } = link.target;
-      const response = await manage(this.#deps.fleet(agent, { name, uid, runtime }), action, params);
+      const response = await manage(this.#deps.tools.fleet(agent, { name, uid, runtime }), action, params);
       await link.connection?.managed(requestId, { response });
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);

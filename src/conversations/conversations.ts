@@ -4,8 +4,6 @@ import {
   type AgentSpec,
   type Instance,
   keyText,
-  type Message as MessageObject,
-  type ObjectKey,
 } from '../api/objects.ts';
 import type { VirtualKinds } from '../api/requests.ts';
 import type { MessageApi } from '../client/streams.ts';
@@ -33,8 +31,8 @@ import { Intake } from './message-intake.ts';
 import { MessageService } from './message-service.ts';
 import { Turns } from './message-turns.ts';
 import { Approvals } from './pending-approvals.ts';
-import { type Context, type Ports, rulesOf, type StartedRun } from './ports.ts';
-import { type AgentSender, type Question, Routes } from './routes.ts';
+import { type Context, type Ports, rulesOf, type StartedRun, type Tools } from './ports.ts';
+import { Routes } from './routes.ts';
 import { TalkState } from './talk-state.ts';
 import { Timers } from './timers.ts';
 
@@ -50,12 +48,12 @@ const keep = { age: day, bytes: 1 << 30, messages: 500_000, usage: 90 * day };
 export class Conversations {
   readonly messages: MessageApi;
   readonly objects: VirtualKinds;
-  readonly marks: Marks;
+  readonly #marks: Marks;
   readonly #ports: Ports;
   readonly #context: Context;
   readonly #talk: TalkState;
   readonly #objects: JournalObjects;
-  readonly #service: MessageService;
+  readonly #tools: Tools;
   readonly #turns: Turns;
   readonly #routes: Routes;
   readonly #approvals: Approvals;
@@ -63,6 +61,7 @@ export class Conversations {
   readonly #timers: Timers;
   readonly #links: Links;
   readonly #changes: AgentChanges;
+  #isStarted = false;
 
   /** Each part uses only parts above it. */
   constructor(ports: Ports) {
@@ -77,27 +76,38 @@ export class Conversations {
         if (about !== undefined) ports.recorder.recordEvent(about, newEvent);
       },
     };
-    const loaded = journal.load();
-    const talk = new TalkState(context, loaded);
+    const talk = new TalkState(context);
     const objects = new JournalObjects(journal, clock, log);
     talk.onChange((kind, id) => objects.changed(kind, id));
-    const marks = new Marks(loaded.marks, talk.writer);
+    const marks = new Marks(talk.writer);
     const turns = new Turns(context, talk);
     const isHeld = (agent: Agent): boolean =>
       heldGate({ gates: this.gates(agent), now: clock.now() }) !== undefined;
     const deliveries = new Deliveries(context, talk, turns, isHeld);
     const intake = new Intake(context, talk, turns, deliveries);
     const prompts = new Prompts(talk, marks, intake);
-    const routes = new Routes(context, talk, intake, loaded.unanswered);
+    const routes = new Routes(context, talk, intake);
     const enforcement = new Enforcement(context);
-    const approvals = new Approvals(context, talk, enforcement, loaded.approvals);
+    const approvals = new Approvals(context, talk, enforcement);
     const parts = { ...ports, turns, deliveries, intake, prompts, routes, enforcement, approvals, objects };
-    const reports = new AgentReports(context, talk, parts);
-    const links = new Links(context, talk, { ...parts, reports });
     const service = new MessageService(context, talk, parts);
+    const tools = ports.tools({
+      marks,
+      stream: (key, options) => service.stream(key, options),
+      ask: (from, sender, question) => routes.send(from, sender, question),
+      message: (key, sender) => objects.message(service.message(key, sender)),
+      seen: ({ uid, run }) => {
+        const link = talk.links.get(uid);
+        if (link?.target.run === run) link.facts.toolsSeen();
+      },
+    });
+    const reports = new AgentReports(context, talk, { ...parts, tools });
+    const links = new Links(context, talk, { ...parts, tools, reports });
     this.#changes = new AgentChanges(context, talk, { ...parts, links });
     this.#timers = new Timers(context, talk, turns);
     this.#ports = ports;
+    this.#tools = tools;
+    this.#marks = marks;
     this.#context = context;
     this.#talk = talk;
     this.#turns = turns;
@@ -106,10 +116,8 @@ export class Conversations {
     this.#routes = routes;
     this.#approvals = approvals;
     this.#objects = objects;
-    this.#service = service;
     this.objects = objects;
     this.messages = service;
-    this.marks = marks;
     meters.mailboxMessages.read(() =>
       cache.agents
         .list()
@@ -121,11 +129,20 @@ export class Conversations {
     );
   }
 
-  /** Call this when the caches are synced. Messages of instances that are gone go to other instances. */
+  /**
+   * Reads the journal. Call this when the caches are synced and nobody else writes the journal. Messages of instances
+   * that are gone go to other instances.
+   */
   start(): void {
+    const loaded = this.#context.journal.load();
+    for (const [name, at] of loaded.marks) this.#marks.noted({ name, at });
+    this.#talk.restore(loaded);
+    this.#routes.restore(loaded.unanswered);
     this.#turns.restored();
-    this.#approvals.restored();
+    this.#approvals.restore(loaded.approvals);
     this.#changes.restored();
+    this.#talk.signals.emit('check', this.#context.clock.now());
+    this.#isStarted = true;
   }
 
   /** Calls the listener at each change of a Message, Conversation or Approval. */
@@ -194,26 +211,10 @@ export class Conversations {
     return this.#prompts.skip(agent, schedule, dueAt);
   }
 
-  /** Sends a message of an instance to another Agent. Resolves when it is on disk. Throws ApiError. */
-  ask(from: Agent, sender: AgentSender, question: Question): Promise<Message> {
-    return this.#routes.send(from, sender, question);
-  }
-
-  /** Returns a message. Throws ApiError NotFound. With `sender`, messages of others count as not found. */
-  message(key: ObjectKey, sender?: AgentSender): MessageObject {
-    return this.#objects.message(this.#service.message(key, sender));
-  }
-
   /** Asks a run to end with a message of its protocol. */
   shutdown(uid: string, run: number): void {
     const link = this.#talk.links.get(uid);
     if (link?.target.run === run) link.connection?.shutdown();
-  }
-
-  /** A run has connected to the tools. */
-  toolsSeen({ uid, run }: { uid: string; run: number }): void {
-    const link = this.#talk.links.get(uid);
-    if (link?.target.run === run) link.facts.toolsSeen();
   }
 
   /** The Agent is gone: a request just before may have created its mailbox again. */
@@ -240,6 +241,7 @@ export class Conversations {
 
   /** Closes conversations that were idle for too long, and removes what ended long ago. */
   async tidy(): Promise<void> {
+    if (!this.#isStarted) return;
     const { journal, clock } = this.#context;
     const now = clock.now();
     for (const { id, namespace, agent: name, state, activeAt } of journal.conversations()) {
@@ -264,7 +266,7 @@ export class Conversations {
   /** Stops reading. Resolves when the effects of what was read are written. Agents keep running. */
   async stop(): Promise<void> {
     this.#timers.stop();
-    await this.#ports.tools.close();
+    await this.#tools.close();
     const links = [...this.#talk.links.values()];
     const closed = Promise.all(links.map((link) => link.close('the controller ends')));
     const settled = closed.then(() => this.#talk.writer.settle());

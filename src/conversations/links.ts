@@ -11,11 +11,19 @@ import { controlsOf } from './link-controls.ts';
 import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
-import { type Context, type LinkTarget, type Ports, protocolOf, type StartedRun } from './ports.ts';
+import {
+  type Context,
+  type LinkTarget,
+  type Ports,
+  protocolOf,
+  type StartedRun,
+  type Tools,
+} from './ports.ts';
 import type { Routes } from './routes.ts';
 import type { TalkState } from './talk-state.ts';
 
-interface LinksDeps extends Pick<Ports, 'driver' | 'tools' | 'version'> {
+interface LinksDeps extends Pick<Ports, 'driver' | 'version'> {
+  tools: Tools;
   turns: Turns;
   deliveries: Deliveries;
   routes: Routes;

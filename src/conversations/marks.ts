@@ -7,11 +7,10 @@ export interface Mark {
 
 /** Numbers by name that outlive the controller: when prompts were sent, and where the tools were offered. */
 export class Marks {
-  readonly #marks: Map<string, number>;
+  readonly #marks = new Map<string, number>();
   readonly #writer: Writer;
 
-  constructor(loaded: Map<string, number>, writer: Writer) {
-    this.#marks = loaded;
+  constructor(writer: Writer) {
     this.#writer = writer;
   }
 

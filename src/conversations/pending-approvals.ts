@@ -28,13 +28,12 @@ export class Approvals {
   /** Number of pending approvals of each Instance, by its uid. */
   readonly #counts = new Map<string, number>();
 
-  constructor(context: Context, talk: TalkState, enforcement: Enforcement, loaded: readonly Approval[]) {
+  constructor(context: Context, talk: TalkState, enforcement: Enforcement) {
     this.#context = context;
     this.#talk = talk;
     this.#enforcement = enforcement;
     talk.signals.on('ended', ({ id, reason }) => this.#withdrawOf(id, reason));
     talk.signals.on('turnOver', (message, reason) => this.#withdrawOf(message, reason));
-    for (const approval of loaded) this.#wait(approval);
   }
 
   asked(link: Link, open: Open | undefined, permission: Permission): void {
@@ -119,8 +118,9 @@ export class Approvals {
   }
 
   /** After a restart of the controller: the ends of messages and instances may not have reached their approvals. */
-  restored(): void {
+  restore(loaded: readonly Approval[]): void {
     const { journal } = this.#context;
+    for (const approval of loaded) this.#wait(approval);
     for (const { approval } of [...this.#waiting.values()]) {
       const { message, uid, run } = approval;
       const open = this.#talk.opens.get(message ?? '');

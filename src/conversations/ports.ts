@@ -1,12 +1,14 @@
-import type { Agent, AgentSpec, Instance, PolicySpec } from '../api/objects.ts';
+import type { Agent, AgentSpec, Instance, Message, ObjectKey, PolicySpec } from '../api/objects.ts';
 import { protocolCapabilitiesOf } from '../api/protocols.ts';
 import { parseDuration } from '../api/time.ts';
 import type { Fleet } from '../client/fleet.ts';
 import type { Informer } from '../client/informer.ts';
 import type { NewEvent, Recorder } from '../client/recorder.ts';
 import type { Resources } from '../client/resources.ts';
+import type { MessageApi } from '../client/streams.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Journal } from '../messages/journal.ts';
+import type { Sender } from '../messages/message.ts';
 import type { Instant } from '../plan/times.ts';
 import type { Gate } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -15,6 +17,7 @@ import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
 import type { McpAccess, Protocol } from '../protocols/protocol.ts';
 import { protocols } from '../protocols/protocol-index.ts';
+import type { Marks } from './marks.ts';
 
 /** What conversations get from outside. */
 export interface Ports {
@@ -27,15 +30,14 @@ export interface Ports {
   log: Log;
   meters: Meters;
   version: string;
-  tools: Tools;
+  /** Called once, by the constructor. */
+  tools(talk: ToolsTalk): Tools;
   driver(runtime: string): Driver | undefined;
   policy(agent: Agent): PolicySpec;
   /** The planner should look at the Agent again: now, or at an instant. */
   enqueue(key: string, at?: Instant): void;
   /** Returns the gates of other parts. Absent: there are none. */
   gates?: ((agent: Agent) => readonly Gate[]) | undefined;
-  /** Returns the fleet as this instance may use it. */
-  fleet(from: Agent, instance: Asking): Fleet;
 }
 
 /** What all parts of conversations share, apart from their state. */
@@ -67,10 +69,32 @@ export interface Asking {
 /** Where an instance finds the controller's tools, or why it cannot use them. */
 export type ToolsOffer = McpAccess | { unavailable: string };
 
-/** Offers the controller's tools to runs. */
+/** What the controller does for agents: offers its tools to runs, and carries out what they ask of the fleet. */
 export interface Tools {
+  /** Returns the fleet as this instance may use it. */
+  fleet(from: Agent, instance: Asking): Fleet;
   offer(run: { uid: string; run: number }, agent: Agent, driver: Driver): Promise<ToolsOffer>;
   close(): Promise<void>;
+}
+
+export type AgentSender = Extract<Sender, { kind: 'Agent' }>;
+
+export interface Question {
+  /** Name, or namespace/name. */
+  to: string;
+  text: string;
+  conversation?: string | undefined;
+}
+
+/** What those tools use of the conversations. */
+export interface ToolsTalk extends Pick<MessageApi, 'stream'> {
+  readonly marks: Marks;
+  /** Sends a message of an instance to another Agent. Resolves when it is on disk. Throws ApiError. */
+  ask(from: Agent, sender: AgentSender, question: Question): Promise<{ id: string }>;
+  /** Throws ApiError NotFound. With `sender`, messages of others count as not found. */
+  message(key: ObjectKey, sender?: AgentSender): Message;
+  /** A run has connected to the tools. */
+  seen(run: { uid: string; run: number }): void;
 }
 
 /** A run that was started, as the Runtime shows it. */

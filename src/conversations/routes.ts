@@ -2,12 +2,12 @@ import { ApiError } from '../api/errors.ts';
 import { type Agent, keyText } from '../api/objects.ts';
 import { listed } from '../api/text.ts';
 import { JournalError } from '../messages/journal.ts';
-import type { Envelope, Message, Sender } from '../messages/message.ts';
+import type { Envelope, Message } from '../messages/message.ts';
 import type { Peer } from '../protocols/turn-events.ts';
 import type { Link } from './link.ts';
 import type { Draft, Intake, Reservation } from './message-intake.ts';
 import { keyOf, type Open } from './open-message.ts';
-import { type Context, protocolOf } from './ports.ts';
+import { type AgentSender, type Context, protocolOf, type Question } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
 /** A question that has passed this many agents goes no further. This ends a cycle of agents that ask each other. */
@@ -24,15 +24,6 @@ interface Answered {
   requestId: string;
   /** The run that asked. */
   run: number | undefined;
-}
-
-export type AgentSender = Extract<Sender, { kind: 'Agent' }>;
-
-export interface Question {
-  /** Name, or namespace/name. */
-  to: string;
-  text: string;
-  conversation?: string | undefined;
 }
 
 /** Questions from agent to agent, their answers, and the list of agents that can be asked. */
@@ -55,11 +46,14 @@ export class Routes {
   readonly #asked = new WeakMap<Link, Set<string>>();
   #peersDue = false;
 
-  constructor(context: Context, talk: TalkState, intake: Intake, unanswered: readonly Envelope[]) {
+  constructor(context: Context, talk: TalkState, intake: Intake) {
     this.#context = context;
     this.#talk = talk;
     this.#intake = intake;
     talk.signals.on('ended', (message) => this.#ended(message));
+  }
+
+  restore(unanswered: readonly Envelope[]): void {
     for (const message of unanswered) this.#keep(message);
     for (const { message } of this.#talk.opens.values()) this.#count(message, 1);
   }

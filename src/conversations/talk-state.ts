@@ -51,7 +51,7 @@ export class TalkState {
   /** With more threads than this, idle ones are removed from memory. */
   #most = idleThreads * 2;
 
-  constructor(context: Context, loaded: ReturnType<Journal['load']>) {
+  constructor(context: Context) {
     this.#context = context;
     this.writer = new Writer(context.journal, context.clock, context.log);
     this.events = new EventLog({
@@ -63,6 +63,9 @@ export class TalkState {
         this.#threads.values().find(({ record }) => record.uid === uid && record.session === session)?.record
           .id,
     });
+  }
+
+  restore(loaded: Pick<ReturnType<Journal['load']>, 'conversations' | 'links' | 'messages'>): void {
     for (const record of loaded.conversations) {
       const thread: Thread = { record, waiting: [], current: undefined, arriving: 0 };
       this.#threads.set(record.id, thread);

@@ -24,7 +24,6 @@ export class Timers {
     this.#talk = talk;
     this.#turns = turns;
     talk.signals.on('check', (at) => this.#wake(at));
-    this.#wake(context.clock.now());
   }
 
   /** Checks everything at this time or earlier. */

@@ -11,6 +11,7 @@ import type { Listener } from '../client/streams.ts';
 import { controllerApis } from '../controller/apis.ts';
 import { Controller } from '../controller/controller.ts';
 import { fieldManager } from '../controller/execute.ts';
+import type { LeaderElection } from '../controller/leadership.ts';
 import { createOpenFiles } from '../drivers/open-files.ts';
 import { openJournal } from '../messages/sqlite-journal.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -45,6 +46,8 @@ export interface DaemonOptions {
   /** The state folder was moved or restored intentionally: it is no copy. */
   adopt?: boolean | undefined;
   environment: Readonly<Record<string, string | undefined>>;
+  /** Which of several controllers of this API acts. Absent: this one. */
+  leader?: LeaderElection | undefined;
   /** Aborted to stop the controller. */
   signal: AbortSignal;
   /** Called when the API server answers. */
@@ -120,10 +123,14 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     ids,
     log,
     meters,
+    leader: options.leader,
   });
   if (options.drained === true) controller.drain();
-  await controller.start();
   stack.defer(() => controller.stop());
+  const leading = controller.start();
+  // A follower answers reads while it waits to lead. Its failure ends the daemon, below.
+  leading.catch(() => {});
+  await (options.leader === undefined ? leading : controller.synced());
 
   const registry = withVirtual(stored, controller.conversations.objects, clock);
   let tls: Listener | undefined;
@@ -163,6 +170,10 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     if (options.signal.aborted) resolve();
     else options.signal.addEventListener('abort', () => resolve(), { once: true });
+    leading.catch(reject);
+    options.leader?.lost?.addEventListener('abort', () =>
+      reject(new Error('another controller leads now: this one stops, agents keep running')),
+    );
     stack.defer(
       guardFile(at.lock, clock, () =>
         reject(

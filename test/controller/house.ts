@@ -7,7 +7,7 @@ import { withDefaults } from '../../src/api/shape.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
-import type { LeaderElection } from '../../src/controller/manager.ts';
+import type { LeaderElection } from '../../src/controller/leadership.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { AgentctlError, ApiError, type FailureOptions } from '../../src/api/errors.ts';
+import type { LeaderElection } from '../../src/controller/leadership.ts';
 import {
   type Keys,
-  type LeaderElection,
   Manager,
   type ReconcileResult,
   type Reconciler,

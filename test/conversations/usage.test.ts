@@ -17,7 +17,7 @@ async function stage() {
   const send = async (text: string) => (await world.send('w', { text })).id;
   const heard = (count: number) => world.until(() => puppet.turns.length >= count);
   const end = (id: string) => world.until(() => world.ends.has(id));
-  const status = (id: string) => world.talk.message({ ...w, name: id }).status;
+  const status = (id: string) => world.talk.message({ ...w, name: id })?.status;
   return {
     ...{ world, puppet, streams, send, heard, end, status },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),

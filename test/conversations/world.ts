@@ -149,7 +149,7 @@ export class TalkWorld implements AsyncDisposable {
       census: () => conversations.census(),
       tidy: () => conversations.tidy(),
       stop: () => conversations.stop(),
-      message: (name: ObjectKey) => conversations.message(name),
+      message: (name: ObjectKey) => objects.get('Message', name),
       /** To this Agent, even if the controller knows another one, or none. */
       send(agent: Agent, newMessages: readonly NewMessage[]): Promise<Message[]> {
         const known = vi.spyOn(cache.agents, 'get').mockReturnValueOnce(agent);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../src/cli/background.ts';
+import { createHttpClient } from '../../src/client/http.ts';
+import type { LeaderElection } from '../../src/controller/leadership.ts';
 import { runDaemon } from '../../src/daemon/daemon.ts';
 import { readKey } from '../../src/daemon/state-guard.ts';
 import { acquireLock } from '../../src/platform/lock.ts';
@@ -22,7 +24,7 @@ afterEach(() => rmSync(stateDir, { recursive: true }));
 const socketOf = (): string => join(stateDir, 'agentctl.sock');
 
 /** Runs one until it is ready; `ended` resolves with it. */
-async function start(): Promise<{ ended: Promise<void> }> {
+async function start(leader?: LeaderElection): Promise<{ ended: Promise<void> }> {
   const { promise: ready, resolve } = Promise.withResolvers<unknown>();
   const environment = { XDG_RUNTIME_DIR: stateDir };
   const ended = runDaemon({
@@ -31,6 +33,7 @@ async function start(): Promise<{ ended: Promise<void> }> {
     logLevel: 'silent',
     environment,
     signal: abort.signal,
+    leader,
     onReady: resolve,
   });
   await Promise.race([ready, ended]);
@@ -55,6 +58,27 @@ test('it ends when it is told to, and leaves neither socket nor lock', async () 
 test('one that is told to end before it is up ends too', async () => {
   abort.abort();
   await (await start()).ended;
+  expectFree();
+});
+
+test('a follower answers reads and starts nothing; once it has led and leads no more, it ends', async () => {
+  const won = Promise.withResolvers<boolean>();
+  const lost = new AbortController();
+  const { ended } = await start({ elected: () => won.promise, lost: lost.signal });
+  const client = createHttpClient({ socketPath: socketOf() });
+  const connecting = async (): Promise<string | undefined> =>
+    (await client.get('Runtime', { name: 'process' })).status?.conditions?.[0]?.reason;
+  await client.create('Namespace', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'team' },
+  });
+  expect(await connecting()).toBeUndefined();
+  won.resolve(true);
+  await expect.poll(connecting).toBe('Online');
+  lost.abort();
+  await expect(ended).rejects.toThrow('another controller leads now');
+  await client.close();
   expectFree();
 });
 

@@ -1,5 +1,5 @@
 import { syncManager } from '../../api/annotations.ts';
-import { isApiError } from '../../api/errors.ts';
+import { AgentctlError, isApiError } from '../../api/errors.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
 import { isReverted } from '../../plan/progress.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
@@ -7,7 +7,7 @@ import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
 import { specDigest } from './known-objects.ts';
 import { entryId, prunePartsOf, takeOver } from './prunes.ts';
-import type { Kept, Outcome, SyncRecord } from './record.ts';
+import { type Kept, type Outcome, type SyncRecord, soon } from './record.ts';
 
 export interface PassDeps {
   record: SyncRecord;
@@ -31,7 +31,12 @@ export interface PassDeps {
 }
 
 /** The Sync was suspended, deleted or changed while its source was read. Nothing is written for its old spec. */
-export class Overtaken extends Error {}
+export class Overtaken extends AgentctlError<'Overtaken'> {
+  constructor() {
+    super('Overtaken', 'the Sync was changed in the meantime', { retry: { from: soon, upTo: soon } });
+    this.name = 'Overtaken';
+  }
+}
 
 /**
  * From what stands in the source to what runs. `found`: what a look has just found. NotYet: nothing was done, because
@@ -185,5 +190,5 @@ async function checkNotOvertaken(sync: Sync, { assess, requested }: PassDeps): P
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }
-  throw new Overtaken('the Sync was changed in the meantime');
+  throw new Overtaken();
 }
