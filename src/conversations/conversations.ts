@@ -1,10 +1,5 @@
 import type { VirtualKind } from '../api/kinds.ts';
-import {
-  type Agent,
-  type AgentSpec,
-  type Instance,
-  keyText,
-} from '../api/objects.ts';
+import { type Agent, type AgentSpec, type Instance, keyText } from '../api/objects.ts';
 import type { VirtualKinds } from '../api/requests.ts';
 import type { MessageApi } from '../client/streams.ts';
 import type { Message } from '../messages/message.ts';
@@ -31,7 +26,15 @@ import { Intake } from './message-intake.ts';
 import { MessageService } from './message-service.ts';
 import { Turns } from './message-turns.ts';
 import { Approvals } from './pending-approvals.ts';
-import { type Context, type Ports, rulesOf, type StartedRun, type Tools } from './ports.ts';
+import {
+  type AgentSender,
+  type Context,
+  type Ports,
+  type Question,
+  rulesOf,
+  type StartedRun,
+  type Tools,
+} from './ports.ts';
 import { Routes } from './routes.ts';
 import { TalkState } from './talk-state.ts';
 import { Timers } from './timers.ts';
@@ -94,7 +97,7 @@ export class Conversations {
     const tools = ports.tools({
       marks,
       stream: (key, options) => service.stream(key, options),
-      ask: (from, sender, question) => routes.send(from, sender, question),
+      ask: (...asked) => this.ask(...asked),
       message: (key, sender) => objects.message(service.message(key, sender)),
       seen: ({ uid, run }) => {
         const link = talk.links.get(uid);
@@ -209,6 +212,11 @@ export class Conversations {
 
   skipPrompt(agent: Agent, schedule: string, dueAt: Instant): Promise<void> {
     return this.#prompts.skip(agent, schedule, dueAt);
+  }
+
+  /** Sends a message of an instance to another Agent. Resolves when it is on disk. Throws ApiError. */
+  ask(from: Agent, sender: AgentSender, question: Question): Promise<Message> {
+    return this.#routes.send(from, sender, question);
   }
 
   /** Asks a run to end with a message of its protocol. */
