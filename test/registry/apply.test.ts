@@ -226,6 +226,22 @@ describe('an apply', () => {
     expect(second.spec.template).not.toHaveProperty('env');
   });
 
+  test('of the same fields with another value conflicts with who else applied them', async () => {
+    const { as } = await harness();
+    const body = (mode: 'AlwaysOn' | 'OnDemand') => config({ policy: { mode } });
+    for (const manager of ['one', 'other']) await apply(as(manager), body('AlwaysOn'));
+    expect((await refused(apply(as('one'), body('OnDemand')))).details?.causes).toEqual([
+      {
+        reason: 'FieldManagerConflict',
+        message: 'conflict with "other"',
+        field: '.spec.policy.mode',
+      },
+    ]);
+    const forced = await apply(as('one'), body('OnDemand'), { force: true });
+    expect(forced.spec.policy?.mode).toBe('OnDemand');
+    expect(owners(forced)['other/Apply']).not.toContain('.spec.policy.mode');
+  });
+
   test('needs a field manager, and takes no managedFields', async () => {
     const { registry, client } = await harness();
     const patch = { type: 'apply', body: config({}) } as const;

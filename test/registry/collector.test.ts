@@ -125,6 +125,21 @@ describe('in the foreground', () => {
   });
 });
 
+describe('an owner that keeps its own finalizer', () => {
+  test.each(['Foreground', 'Orphan'] as const)(
+    'is held by that alone once what follows from the policy %s is done',
+    async (propagationPolicy) => {
+      const parts = await harness();
+      await make(parts, 'a', { finalizers: ['example.com/held'] });
+      await remove(parts, 'a', { propagationPolicy });
+      expect(await left(parts)).toEqual(['a*']);
+      expect((await parts.client.get('ConfigMap', at('a'))).metadata.finalizers).toEqual([
+        'example.com/held',
+      ]);
+    },
+  );
+});
+
 describe('orphaned', () => {
   test('dependents stay, and forget their owner', async () => {
     const parts = await harness();
@@ -188,15 +203,16 @@ test('a deletion that was cut short is finished at the next start', async () => 
   expect((await next.list('Namespace')).items.map(({ metadata }) => metadata.name)).toEqual(['default']);
 });
 
-test('what failed, as on a full disk, is done by time, without another change', async () => {
+/** A registry over a store that deletes nothing but `a` while it is full. */
+async function onFullDisk() {
   const { store, clock } = await harness();
-  let full = true;
+  const disk = { full: true };
   const failing = new Proxy(store, {
     get: (object, name) => {
       const value: unknown = Reflect.get(object, name, object);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) =>
-        full && name === 'delete' && args[0] !== '/core/configmaps/default/a'
+        disk.full && name === 'delete' && args[0] !== '/core/configmaps/default/a'
           ? Promise.reject(new Error('The disk is full'))
           : value.apply(object, args);
     },
@@ -208,9 +224,22 @@ test('what failed, as on a full disk, is done by time, without another change', 
   await make(parts, 'c', { owners: [owner] });
   await remove(parts, 'a');
   expect(await left(parts)).toEqual(['b', 'c']);
+  return { clock, disk, parts };
+}
+
+test('what failed, as on a full disk, is done by time, without another change', async () => {
+  const { clock, disk, parts } = await onFullDisk();
   clock.advance(1_000);
   expect(await left(parts)).toEqual(['b', 'c']);
-  full = false;
+  disk.full = false;
   clock.advance(2_000);
   expect(await left(parts)).toEqual([]);
+});
+
+test('nothing is tried again once the registry is closed', async () => {
+  const { clock, disk, parts } = await onFullDisk();
+  parts.registry.close();
+  disk.full = false;
+  clock.advance(60_000);
+  expect(await left(parts)).toEqual(['b', 'c']);
 });

@@ -60,6 +60,12 @@ describe('a name that the server makes', () => {
     expect(metadata.name).toMatch(/^a{58}[a-z0-9]{5}$/);
   });
 
+  test('takes the place of one that is empty', async () => {
+    const { registry } = await harness();
+    const empty = { ...generated, metadata: { name: '', generateName: 'job-' } };
+    expect((await registry.create('ConfigMap', {}, empty)).metadata.name).toMatch(/^job-/);
+  });
+
   test('does not take the place of the name that was given', async () => {
     const { client } = await harness();
     const both = { ...generated, metadata: { name: 'own', generateName: 'job-' } };

@@ -154,6 +154,19 @@ describe('the deletion of a collection', () => {
     expect(left.items.map(({ metadata }) => metadata.name)).toEqual(['b']);
   });
 
+  test('deletes each as one object is deleted', async () => {
+    const at = await harness();
+    for (const name of ['a', 'b']) await made(at, { name, finalizers: name === 'b' ? [held] : [] });
+    const names = async () =>
+      (await at.registry.list('ConfigMap')).items.map(({ metadata }) => [metadata.name, metadata.finalizers]);
+    const before = await names();
+    await at.registry.deleteCollection('ConfigMap', {}, { dryRun: true });
+    expect(await names()).toEqual(before);
+    await at.registry.deleteCollection('ConfigMap', {}, { propagationPolicy: 'Orphan' });
+    await at.registry.settled();
+    expect(await names()).toEqual([['b', [held]]]);
+  });
+
   test('passes over what another has deleted or made anew meanwhile, and nothing else', async () => {
     const at = await harness();
     for (const name of ['a', 'b', 'c']) await made(at, { name });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { formatTime } from '../../src/api/time.ts';
 import { harness } from './harness.ts';
 
@@ -50,4 +50,43 @@ test('of the Events of a namespace the newest ones are kept, up to a number', as
   expect((await names('default')).size).toBe(50);
   expect((await names('default')).has('old')).toBe(false);
   expect(await names('calm')).toEqual(new Set(['old']));
+});
+
+test('of two Events that were last seen at the same time the one that was written later is kept', async () => {
+  const { client, clock, registry } = await harness();
+  const make = (name: string) =>
+    client.create('Event', {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name },
+      involvedObject: { kind: 'Agent', name: 'x' },
+      lastTimestamp: formatTime(clock.now()),
+    });
+  await make('a-minute-ago');
+  clock.advance(minute);
+  for (const name of ['first', 'second', 'last']) await make(name);
+  const names = async () => (await client.list('Event')).items.map(({ metadata }) => metadata.name);
+  await registry.expireEvents(clock.now(), 3);
+  expect(await names()).toEqual(['first', 'last', 'second']);
+  await registry.expireEvents(clock.now(), 2);
+  expect(await names()).toEqual(['last', 'second']);
+});
+
+test('an Event that is seen again while the old ones go stays', async () => {
+  const { client, clock, registry, store } = await harness();
+  const body = { apiVersion: 'v1', kind: 'Event', involvedObject: { kind: 'Agent', name: 'x' } } as const;
+  await client.create('Event', { ...body, metadata: { name: 'a' }, lastTimestamp: formatTime(clock.now()) });
+  clock.advance(61 * minute);
+  const remove = store.delete.bind(store);
+  vi.spyOn(store, 'delete').mockImplementationOnce(async (...args) => {
+    const lastTimestamp = formatTime(clock.now());
+    const key = { namespace: 'default', name: 'a' };
+    await client.patch('Event', key, { type: 'merge', body: { lastTimestamp } });
+    return remove(...args);
+  });
+  await registry.expireEvents(clock.now());
+  expect((await client.list('Event')).items.map(({ metadata }) => metadata.name)).toEqual(['a']);
+  clock.advance(61 * minute);
+  vi.spyOn(store, 'delete').mockRejectedValueOnce(new Error('the disk is gone'));
+  await expect(registry.expireEvents(clock.now())).rejects.toThrow('the disk is gone');
 });

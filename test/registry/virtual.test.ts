@@ -63,7 +63,9 @@ describe('a virtual kind', () => {
     const last = await virtual.list('Message', { limit: 2, continue: second.metadata.continue });
     expect(names(last)).toEqual(['a']);
     expect(last.metadata).not.toHaveProperty('continue');
-    for (const token of ['x', 'e30', 'bnVsbA'])
+    const wrong = [{ uid: 'c' }, { createdAt: 1 }, { uid: 'c', createdAt: '1' }, { uid: 1, createdAt: 1 }];
+    const tokens = wrong.map((page) => Buffer.from(JSON.stringify(page)).toString('base64url'));
+    for (const token of ['x', 'e30', 'bnVsbA', ...tokens])
       await expect(virtual.list('Message', { continue: token })).rejects.toMatchObject({
         code: 'BadRequest',
       });
