@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RegistryWatchOptions } from '../../src/registry/object.ts';
 import { VirtualFeed } from '../../src/registry/virtual-registry.ts';
@@ -194,4 +195,13 @@ test('it ends when its signal aborts, and leaves no timer', async () => {
   abort.abort();
   expect((await next).done).toBe(true);
   expect(clock.waiting).toBe(0);
+});
+
+test('a watch that its reader leaves hears no change, and leaves nothing at the signal', async () => {
+  script.message('a');
+  const events = watch();
+  await take(events, 1);
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1);
+  await events.return(undefined);
+  expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
 });

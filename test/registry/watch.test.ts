@@ -46,6 +46,54 @@ describe('a watch', () => {
     expect(await events.next()).toEqual({ done: true, value: undefined });
   });
 
+  test('by a selector passes over what never matches, and tells of what begins and ceases to', async () => {
+    const { client, registry } = await harness();
+    const signal = new AbortController().signal;
+    const { resourceVersion } = (await client.list('ConfigMap')).metadata;
+    const events = registry.watch('ConfigMap', { resourceVersion, labelSelector: 'mine=yes', signal });
+    const label = (name: string, mine: string) =>
+      client.patch(
+        'ConfigMap',
+        { namespace: 'default', name },
+        {
+          type: 'merge',
+          body: { metadata: { labels: { mine } } },
+        },
+      );
+    for (const name of ['other', 'a']) await client.create('ConfigMap', configMap(name));
+    await label('other', 'no');
+    for (const mine of ['yes', 'yes', 'no', 'yes']) await label('a', mine);
+    await client.patch(
+      'ConfigMap',
+      { namespace: 'default', name: 'a' },
+      { type: 'merge', body: { data: { a: '1' } } },
+    );
+    for (const name of ['other', 'a']) await client.delete('ConfigMap', { namespace: 'default', name });
+    const told: string[] = [];
+    for await (const { type, object } of events) {
+      told.push(`${type} ${object.metadata.name}`);
+      if (told.length === 5) break;
+    }
+    expect(told).toEqual(['ADDED a', 'DELETED a', 'ADDED a', 'MODIFIED a', 'DELETED a']);
+  });
+
+  test('that its reader leaves ends the watch of the store', async () => {
+    const parts = await harness();
+    const signals: AbortSignal[] = [];
+    const { watch } = parts.store;
+    vi.spyOn(parts.store, 'watch').mockImplementation((keys, since, signal) => {
+      signals.push(signal);
+      return watch.call(parts.store, keys, since, signal);
+    });
+    const events = watching(parts, '1');
+    const next = events.next();
+    await parts.client.create('ConfigMap', configMap('a'));
+    await next;
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    await events.return(undefined);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+  });
+
   test('from a version that is no longer kept is Expired, 410', async () => {
     const parts = await harness();
     const { resourceVersion } = (await parts.client.list('ConfigMap')).metadata;
