@@ -19,6 +19,43 @@ test.each([
 });
 
 test.each([
+  ...['usage', 'session', 'rate', 'hourly', '5-hour', 'daily', 'weekly', 'monthly'].map(
+    (of) => `the ${of} limit`,
+  ),
+  ...['spend', 'spending', 'plan', 'account'].map((of) => `your ${of} limits`),
+  ...['rate-limit', 'hit your own weekly limit', 'Too many requests', 'HTTP 429', 'RESOURCE_EXHAUSTED'],
+  ...['insufficient credits', 'out of credit', 'no funds', 'exhausted your account balance'],
+])('%s is a quota that is used up, too', (message) => {
+  expect(fault(message)?.condition).toBe('WithinQuota');
+});
+
+test.each([
+  ...['session', 'login', 'token', 'credential', 'credentials', 'API key'].map(
+    (what) => `the ${what} has expired`,
+  ),
+  ...['revoked', 'invalid'].map((how) => `the token was ${how}`),
+  ...['invalid', 'expired', 'incorrect', 'missing'].map((how) => `${how} api_key`),
+  ...['missing credentials', 'invalid login', 'authentication required', 'authentication failed'],
+  ...['not logged in', 'please log in', 'Please login', 'please sign in', 'HTTP 401', 'Unauthorized'],
+])('%s is a login that holds no longer, too', (message) => {
+  expect(fault(message)?.condition).toBe('LoggedIn');
+});
+
+test('a fault has the words of the agent, and until when', () => {
+  expect(fault('quota used up, in 1h')).toEqual({
+    condition: 'WithinQuota',
+    reason: 'QuotaExceeded',
+    message: 'quota used up, in 1h',
+    until: now + 3_600_000,
+  });
+  expect(fault('what?', 'AuthRequired')).toEqual({
+    condition: 'LoggedIn',
+    reason: 'AuthRequired',
+    message: 'what?',
+  });
+});
+
+test.each([
   ['OAuth session expired and could not be refreshed', 'AuthRequired'],
   ['Invalid API key · Please run /login', 'AgentError'],
   ['authentication_error: OAuth token has expired', 'AgentError'],
@@ -44,6 +81,64 @@ test.each([
 ])('%s names %s', (text, at) => {
   expect(new Date(untilOf(text, now) ?? 0).toISOString()).toBe(at.replace('Z', '.000Z'));
 });
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+test.each(months.map((month, index) => [month, index + 1]))('%s is the month %i', (month, number) => {
+  const until = untilOf(`resets on ${month} 20, 2026 at 3:05pm (UTC)`, now);
+  expect(new Date(until ?? 0).toISOString()).toBe(
+    `${number < 3 ? 2027 : 2026}-${String(number).padStart(2, '0')}-20T15:05:00.000Z`,
+  );
+});
+
+test.each<[string, number]>([
+  ['in 2 days', 48 * 3_600],
+  ['in 1d', 24 * 3_600],
+  ['in 3 hours', 3 * 3_600],
+  ['in 3 hrs', 3 * 3_600],
+  ['in 90 minutes', 90 * 60],
+  ['in 5 mins', 5 * 60],
+  ['in about 7m', 7 * 60],
+  ['after 30 seconds', 30],
+  ['after 10 secs', 10],
+  ['in 1.5 hours', 5_400],
+  ['in 0.5s', 0.5],
+  ['in 1 day, 2 hours and 3 minutes', 26 * 3_600 + 180],
+  ['IN 2 HOURS', 7_200],
+])('"%s" are %d seconds', (text, seconds) => {
+  expect(untilOf(`Try again ${text}.`, now)).toBe(now + seconds * 1_000);
+});
+
+test.each([
+  ['at 12:30am UTC', '2026-03-02T00:30:00Z'],
+  ['at 12:30 p.m. UTC', '2026-03-01T12:30:00Z'],
+  ['at 12am (UTC)', '2026-03-02T00:00:00Z'],
+  ['at 00:00 UTC', '2026-03-02T00:00:00Z'],
+  ['at 23:59 GMT', '2026-03-01T23:59:00Z'],
+  ['at 11:00:30 UTC', '2026-03-02T11:00:00Z'],
+  ['until 12:01 UTC', '2026-03-01T12:01:00Z'],
+  ['reset at 1pm UTC', '2026-03-01T13:00:00Z'],
+  ['on March 1st at 6pm (UTC)', '2026-03-01T18:00:00Z'],
+  ['on Mar 1, 11am (UTC)', '2027-03-01T11:00:00Z'],
+  ['at 2:30am (Europe/Berlin)', '2026-03-02T01:30:00Z'],
+  ['until 2026-03-01T18:00Z', '2026-03-01T18:00:00Z'],
+  ['until 2026-03-01T18:00:30.500-0530', '2026-03-01T23:30:30.500Z'],
+  ['reached|1772400000123', '2026-03-01T21:20:00.123Z'],
+])('"%s" is %s', (text, at) => {
+  expect(untilOf(text, now)).toBe(Date.parse(at));
+});
+
+test('a time that comes twice, since the clock is set back, is the first of them', () => {
+  const before = Date.parse('2026-10-24T22:00:00Z');
+  const until = untilOf('resets at 2:30am (Europe/Berlin)', before);
+  expect(new Date(until ?? 0).toISOString()).toBe('2026-10-25T00:30:00.000Z');
+});
+
+test.each(['resets at 25:00 UTC', 'resets at 24:00 UTC', 'resets at 7', 'reached|177240000', 'in 5 apples'])(
+  '"%s" names no time',
+  (text) => {
+    expect(untilOf(text, now)).toBeUndefined();
+  },
+);
 
 test('without a zone it is the time of this host', () => {
   const at = new Date(untilOf('try again at 3:19 AM', now) ?? 0);
