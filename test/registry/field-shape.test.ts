@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { JsonSchema } from '../../src/api/schema.ts';
+import type { JsonSchema } from '../../src/api/json.ts';
 import { itemElement, type Shape, shapeOf } from '../../src/registry/field-shape.ts';
 
 describe('the path element of an item', () => {
