@@ -30,8 +30,8 @@ import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
 import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
 
-/** So many that Syncs and orphans at their limits, whose hosts may not answer, leave 64 to the others. */
-const workers = 104;
+/** So many that Syncs, orphans and images at their limits, whose hosts may not answer, leave 64 to the others. */
+const workers = 112;
 /** Milliseconds. A Runtime's status contains counts; the delay makes a burst of starts one write. */
 const runtimeDelay = 250;
 const driverEffects = ['create', 'restart', 'signal', 'kill', 'remove'] as const;
@@ -107,7 +107,7 @@ export class Controller {
     meters.instances.read(() => countPhases(cache.instances.list()));
     const recorder = new Recorder(resources, clock, ids, log);
     const policies = new Policies(cache, options.defaultPolicy);
-    const images = new Images(clock, log, () => this.#addAll());
+    const images = new Images(clock, this.#manager.keys('images'), () => this.#addAll());
     const prober = new Prober(
       clock,
       (uid) => {
@@ -179,7 +179,7 @@ export class Controller {
       log,
     });
     recorder.onEvent((about, newEvent) => notifier.notify(about, newEvent));
-    for (const reconciler of [agents, admission, runtimes, orphans, syncs])
+    for (const reconciler of [agents, admission, runtimes, orphans, syncs, images])
       this.#manager.register(reconciler);
 
     this.cache = cache;

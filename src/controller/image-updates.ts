@@ -1,92 +1,88 @@
-import type { Cancel, Clock } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
-import { retryDelay } from '../platform/retry.ts';
+import { AgentctlError } from '../api/errors.ts';
+import type { Clock } from '../platform/clock.ts';
+import { unlessAborted } from './check.ts';
+import type { Keys, ReconcileContext, Reconciler, Requeue } from './manager.ts';
 import type { Session } from './session.ts';
 
 interface Watched {
+  session: Session;
+  image: string;
   id: string | undefined;
   interval: number;
   /** When `newest` last asked for it. */
   asked: number;
-  /** Failed checks in a row, and the cause of the last one. */
-  failures: number;
-  cause: string | undefined;
-  cancel: Cancel;
+  /** The first check does not pull: otherwise an image of a running instance would be pulled again at once. */
+  isFirst: boolean;
 }
-
-/** Milliseconds between checks after a failure, unless the interval is shorter. */
-const retry = { from: 10_000, upTo: 600_000 };
 
 /** Milliseconds. Agents are observed at least once a minute, so an image that was not asked for that long is unused. */
 const unused = 150_000;
 
-/** For restartOn ImageUpdate: checks each Runtime for newer images, at the interval of the policies. */
-export class Images {
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #changed: () => void;
-  readonly #watched = new Map<Session, Map<string, Watched>>();
+class CheckFailed extends AgentctlError<'CheckFailed'> {
+  constructor({ image, interval }: Watched, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const retry = { from: Math.min(interval, 10_000), upTo: Math.min(interval, 600_000) };
+    super('CheckFailed', `the check for a newer ${image} failed: ${message}`, { cause, retry });
+    this.name = 'CheckFailed';
+  }
+}
 
-  constructor(clock: Clock, log: Log, changed: () => void) {
+/** For restartOn ImageUpdate: checks each Runtime for newer images, at the interval of the policies. */
+export class Images implements Reconciler {
+  readonly name = 'images';
+  /** A pull may take minutes. */
+  readonly workers = 8;
+  readonly #clock: Clock;
+  readonly #keys: Keys;
+  readonly #changed: () => void;
+  /** By key: the Runtime's name and the image's. */
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(clock: Clock, keys: Keys, changed: () => void) {
     this.#clock = clock;
-    this.#log = log;
+    this.#keys = keys;
     this.#changed = changed;
   }
 
   /** Returns the newest known image id. Checks for newer ones from now on. */
   newest(session: Session, image: string, interval: number): string | undefined {
-    const images = this.#watched.get(session) ?? new Map<string, Watched>();
-    this.#watched.set(session, images);
-    const known = images.get(image);
+    const key = `${session.runtime.metadata.name}/${image}`;
+    const known = this.#watched.get(key);
     const asked = this.#clock.now();
-    if (known !== undefined && known.interval <= interval) {
+    if (known?.session === session && known.interval <= interval) {
       known.asked = asked;
       return known.id;
     }
-    known?.cancel();
-    const watched: Watched = {
-      id: known?.id,
-      interval,
-      asked,
-      failures: 0,
-      cause: undefined,
-      cancel: () => {},
-    };
-    images.set(image, watched);
-    void this.#check(session, image, watched, known === undefined);
+    const before = known?.session === session ? known : undefined;
+    const watched = { session, image, id: before?.id, interval, asked, isFirst: before === undefined };
+    this.#watched.set(key, watched);
+    this.#keys.add(key);
     return watched.id;
   }
 
   forget(session: Session): void {
-    for (const { cancel } of this.#watched.get(session)?.values() ?? []) cancel();
-    this.#watched.delete(session);
+    for (const [key, watched] of this.#watched) if (watched.session === session) this.#watched.delete(key);
   }
 
-  /** The first check does not pull: otherwise an image of a running instance would be pulled again at once. */
-  async #check(session: Session, image: string, watched: Watched, first: boolean): Promise<void> {
+  async reconcile(key: string, { signal }: ReconcileContext): Promise<Requeue | undefined> {
+    const watched = this.#watched.get(key);
+    if (watched === undefined) return undefined;
+    if (this.#clock.now() - watched.asked > unused) {
+      this.#watched.delete(key);
+      return undefined;
+    }
+    const { driver } = watched.session;
     try {
-      const id = await session.driver.images?.id(image, { pull: !first });
-      watched.failures = 0;
-      watched.cause = undefined;
+      const looked = driver.images?.id(watched.image, { pull: !watched.isFirst });
+      const id = looked && (await unlessAborted(looked, signal));
+      watched.isFirst = false;
       if (id !== undefined && id !== watched.id) {
         watched.id = id;
         this.#changed();
       }
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      if (watched.cause !== cause)
-        this.#log.warn({ err: error, image }, 'the check for a newer image failed; it is tried again');
-      watched.failures += 1;
-      watched.cause = cause;
+      if (this.#watched.get(key) === watched) throw new CheckFailed(watched, error);
     }
-    if (this.#watched.get(session)?.get(image) !== watched) return;
-    const { failures, interval } = watched;
-    const failed = failures > 0;
-    const delay = failed ? Math.min(interval, retryDelay(retry, failures, Math.random())) : interval;
-    watched.cancel = this.#clock.after(delay, () => {
-      if (this.#clock.now() - watched.asked <= unused)
-        void this.#check(session, image, watched, first && failed);
-      else this.#watched.get(session)?.delete(image);
-    });
+    return { requeueAt: this.#clock.now() + watched.interval };
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { AgentctlError, retryOf } from '../api/errors.ts';
 import type { AnyObject, PolicySpec } from '../api/objects.ts';
 import type { NewEvent } from '../client/recorder.ts';
 import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
@@ -10,8 +11,8 @@ import { bytesOf, type FindInput } from './inputs.ts';
 const timeout = 10_000;
 const atOnce = 8;
 const waitingAtMost = 1_000;
-/** Total attempts for one notification to a webhook. */
-const webhookTries = 5;
+/** Total attempts for one notification. */
+const mostTries = 5;
 const retry = { from: 1_000, upTo: 10_000 };
 
 type Target = PolicySpec['notify'][number];
@@ -40,7 +41,10 @@ interface Notification {
 /** This Event itself causes no notification. */
 const refusedReason = 'NotifyCommandNotAllowed';
 
-/** Implements Policy.notify: reports Events to a webhook or a command. Few run at once, and nothing waits for them. */
+/**
+ * Implements Policy.notify: reports Events to a webhook or a command. Few run at once, and nothing waits for them. An
+ * Event happens once and no object holds it, so this is no reconciler.
+ */
 export class Notifier {
   readonly #deps: NotifierDeps;
   readonly #log: Log;
@@ -123,15 +127,15 @@ export class Notifier {
     return out;
   }
 
-  /** Sends one notification. A command is never retried: it may have done its work before it failed. */
+  /** Sends one notification. */
   async #send(notification: Notification, tries: number): Promise<void> {
     const { target, body, namespace } = notification;
-    const again = target.webhook !== undefined && tries < webhookTries;
     try {
       if (target.webhook !== undefined)
         await post(target.webhook.url, body, this.#headers(target.webhook, namespace));
       else if (target.command !== undefined) await run(target.command, body);
     } catch (error) {
+      const again = retryOf(error) !== 'Never' && tries < mostTries;
       this.#log.warn({ err: error, notify: target.name, tries, again }, 'a notification failed');
       if (!again) return;
       const delay = retryDelay(retry, tries, Math.random());
@@ -156,15 +160,24 @@ async function post(url: string, body: string, given: Readonly<Record<string, st
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
 }
 
+/** Not retried: the command may have done its work before it failed. */
+class CommandFailed extends AgentctlError<'CommandFailed'> {
+  constructor(cause: unknown) {
+    super('CommandFailed', cause instanceof Error ? cause.message : String(cause), { cause, retry: 'Never' });
+    this.name = 'CommandFailed';
+  }
+}
+
 function run(command: readonly string[], body: string): Promise<void> {
   const [file = '', ...args] = command;
   return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => reject(new CommandFailed(cause));
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'ignore'], timeout, killSignal: 'SIGKILL' });
-    child.on('error', reject);
+    child.on('error', fail);
     child.on('close', (code, signal) =>
-      code === 0 ? resolve() : reject(new Error(`${file} ended with ${signal ?? code}`)),
+      code === 0 ? resolve() : fail(`${file} ended with ${signal ?? code}`),
     );
-    child.stdin.on('error', reject);
+    child.stdin.on('error', fail);
     child.stdin.end(body);
   });
 }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Runtime } from '../../src/api/objects.ts';
 import { Images } from '../../src/controller/image-updates.ts';
+import { Manager } from '../../src/controller/manager.ts';
 import { Session } from '../../src/controller/session.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -35,9 +36,12 @@ beforeEach(() => {
   };
   const runtime = { metadata: { name: 'engine' } } as Runtime; // no more of it is read
   session = new Session(runtime, watched, { changed: () => {}, listed: () => {} }, clock, silentLog);
-  images = new Images(clock, silentLog, () => {
+  const manager = new Manager({ clock, log: silentLog, workers: 2, spread: () => 0 });
+  images = new Images(clock, manager.keys('images'), () => {
     changes += 1;
   });
+  manager.register(images);
+  manager.start();
 });
 
 /** Asks for the newest id, gives the answer time, and asks again. */
@@ -114,5 +118,8 @@ test('an image that no agent asks for any more is pulled no more', async () => {
 test('of a session that has ended nothing is asked', async () => {
   await newest();
   images.forget(session);
+  clock.advance(60 * minute);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toEqual([`look ${image}`]);
   expect(clock.waiting).toBe(0);
 });
