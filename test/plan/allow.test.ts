@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec, Runtime } from '../../src/api/objects.ts';
-import { type Author, isOwn, mayRunAsController, notAllowed } from '../../src/plan/allow.ts';
+import { type Author, isId, isOwn, mayRunAsController, notAllowed } from '../../src/plan/allow.ts';
 import { runtimeOf } from './worlds.ts';
 
 type Allow = Partial<Runtime['spec']['allow']>;
@@ -235,4 +235,19 @@ test('a Runtime that says nothing lets only those without an author run as the c
   expect([may(undefined), may(undefined, edit)]).toEqual([true, false]);
   expect([may(true), may(true, edit)]).toEqual([true, true]);
   expect([may(false), may(false, edit)]).toEqual([false, false]);
+});
+
+test.each([
+  ['0', true],
+  ['1000', true],
+  ['4294967294', true],
+  ['4294967295', false],
+  ['-1', false],
+  [' 1', false],
+  ['1 ', false],
+  ['1e3', false],
+  ['0x1', false],
+  ['', false],
+])('%j as the number of a user: %s', (text, valid) => {
+  expect(isId(text)).toBe(valid);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Action } from '../../src/plan/action.ts';
 import { formatPlan } from '../../src/plan/format.ts';
 import { Story } from './story.ts';
 import { hour, minute, worldOf } from './worlds.ts';
@@ -119,4 +120,14 @@ test('the events of a bad day read as their golden file', async () => {
     ({ type, reason, message }) => `${type.padEnd(7)}  ${reason.padEnd(15)}  ${message}\n`,
   );
   await expect(lines.join('')).toMatchFileSnapshot('../golden/plan/events.txt');
+});
+
+test.each([
+  ['Create', undefined, 'anew'],
+  ['Restart', 'c1', 'again in c1'],
+  ['Replace', 'c1', 'anew in place of c1'],
+] as const)('the plan of a start that is a %s says so', (how, ref, detail) => {
+  const [start] = new Story(worldOf()).plan.actions.filter(({ type }) => type === 'Start');
+  const plan = { ...Story.ready().plan, actions: [{ ...start, how, ref } as Action] }; // a Start
+  expect(formatPlan(plan)).toContain(`+ start  default/web-0  run 1  ${detail}  (FirstStart)\n`);
 });

@@ -48,6 +48,16 @@ describe('while a gate is held', () => {
     expect(at.world.agent.status?.message).toContain(text);
   });
 
+  test('what is outdated is not replaced, and is so once the gate opens', () => {
+    const at = story({ update: { strategy: 'Rolling' } as never });
+    at.happen(held, { is: 'Image', image: 'web:2' }).rest();
+    expect(at.did).toEqual(['CreateRevision/web-2']);
+    const drifted = at.status().conditions?.find(({ type }) => type === 'Drifted');
+    expect(drifted?.status).toBe('True');
+    at.happen(open).rest();
+    expect(at.did).toContain('Signal/web-0');
+  });
+
   test('what ended is not started, says why, and counts no restart', () => {
     const at = story().happen(held, exit).rest();
     expect(at.actions).toEqual([]);

@@ -201,6 +201,14 @@ describe('a scheduled prompt', () => {
     expect(prompts(story.pass(day))).toEqual(['SendPrompt old 03-06T03:00', 'SendPrompt daily 03-06T04:00']);
   });
 
+  test('that has another time zone makes up for nothing from before', () => {
+    const story = scheduled({ cron: '0 14 * * *' });
+    story.happen(away(2.5 * hour));
+    const schedule = [entryOf({ cron: '0 14 * * *', timezone: 'Europe/Berlin' })];
+    story.happen({ is: 'Spec', spec: { schedule } }).rest();
+    expect(prompts(story)).toEqual([]);
+  });
+
   test('is made up for though its text was changed in the meantime', () => {
     const story = scheduled({}).happen(away(2 * day));
     story.happen({ is: 'Spec', spec: { schedule: [entryOf({ message: 'Tell.' })] } }).rest();

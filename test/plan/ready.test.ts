@@ -44,7 +44,11 @@ describe('without a readiness check an instance', () => {
 describe('with a readiness check an instance', () => {
   test('is Ready minReady after the check became good', () => {
     const story = started({ readiness: probe, minReady: '2s' }).pass(10 * second);
-    expect(story.status()).toMatchObject({ phase: 'Starting', reason: 'WaitingForReadiness' });
+    expect(story.status()).toMatchObject({
+      phase: 'Starting',
+      reason: 'WaitingForReadiness',
+      message: 'Run 1 is running but not Ready yet: the readiness check has not run yet.',
+    });
     story.happen(check(true)).pass(2 * second);
     expect(story.status()).toMatchObject({ phase: 'Ready', readySince: iso(start + 12 * second) });
   });
@@ -131,6 +135,7 @@ test('a paused container is Unready with the remedy, and is left alone', () => {
   expect(story.did).toEqual([]);
   expect(story.status()).toMatchObject({ phase: 'Unready', reason: 'Paused' });
   expect(story.status().message).toContain('docker unpause');
+  expect(story.step().step().told).toEqual(['Paused']); // once
   story.happen({ is: 'Unpause', at: 0 }).pass(second);
   expect(story.status().phase).toBe('Ready');
 });
