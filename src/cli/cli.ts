@@ -1,5 +1,4 @@
-import type { Resources } from '../client/resources.ts';
-import type { Tables } from '../client/server-tables.ts';
+import type { Resources, Tables } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { GlobalOptions } from './global-options.ts';

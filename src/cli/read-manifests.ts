@@ -1,6 +1,6 @@
 import { formatManifestError, type ManifestDocument, parseManifests } from '../api/manifest.ts';
 import { type AnyObject, droppedText, type New, withoutServerFields } from '../api/objects.ts';
-import type { Member } from '../client/apply/write-objects.ts';
+import type { Member } from '../client/write-objects.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './failure.ts';
 import { type GlobalOptions, namespaceOf } from './global-options.ts';

@@ -4,9 +4,9 @@ import { formatManifestError } from '../api/manifest.ts';
 import { type Agent, isTerminating, keyOf, type Message, type New } from '../api/objects.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import { SourceError } from '../sources/source.ts';
-import { lostWith } from './apply/write-objects.ts';
 import { found, type Resources } from './resources.ts';
 import type { MessageApi } from './streams.ts';
+import { lostWith } from './write-objects.ts';
 
 /** What an agent, or a person's MCP client, can do with the agents of one namespace. Failures are ApiErrors. */
 export interface Fleet {

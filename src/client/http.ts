@@ -1,11 +1,19 @@
 import type { Status } from '../api/errors.ts';
 import type { Kind, ObjectKey } from '../api/objects.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
-import { pathOf } from './http-paths.ts';
-import { createHttpStreams } from './http-streams.ts';
+import { createHttpStreams, pathOf } from './http-streams.ts';
 import { apiErrorOf, createTransport, type Target, type Transport } from './http-transport.ts';
-import type { ListOptions, Patch, Resources, WatchEvent, WatchOptions, WriteOptions } from './resources.ts';
-import type { Table, TableEvent, Tables } from './server-tables.ts';
+import type {
+  ListOptions,
+  Patch,
+  Resources,
+  Table,
+  TableEvent,
+  Tables,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './resources.ts';
 import type { Streams } from './streams.ts';
 
 export interface HttpClient extends Resources, Streams {

@@ -3,12 +3,18 @@ import { deepEqual } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import { isTerminating } from '../api/objects.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { defaulted, saysTheSame, validate, warnOf, withGeneration } from './admit-object.ts';
-import { nextAuthor, withAuthor } from './author-stamp.ts';
+import {
+  defaulted,
+  nextAuthor,
+  saysTheSame,
+  validate,
+  warnOf,
+  withAuthor,
+  withGeneration,
+} from './admit-object.ts';
 import type { Manager } from './managers.ts';
-import { initialNamespace, requireNamespace } from './namespaces.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
-import { type Context, withManagers } from './registry-context.ts';
+import { type Context, initialNamespace, requireNamespace, withManagers } from './registry-context.ts';
 import { alreadyExists, badRequest, refuseLarge } from './status-errors.ts';
 
 /** Writes a new object and adds its author. Rejects with StoreError Conflict if an object of this name exists. */

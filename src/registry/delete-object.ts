@@ -3,11 +3,10 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { ObjectKey } from '../api/objects.ts';
 import type { List } from '../api/requests.ts';
 import { formatTime } from '../api/time.ts';
-import { list } from './list-objects.ts';
-import { defaultNamespace } from './namespaces.ts';
+import { list } from './list-watch.ts';
 import type { AnyResource, RegistryDeleteOptions, RegistryListOptions } from './object.ts';
 import { retried } from './records.ts';
-import type { Context } from './registry-context.ts';
+import { type Context, defaultNamespace } from './registry-context.ts';
 import { badRequest, conflict, forbidden, notFound } from './status-errors.ts';
 
 /** Finalizers that the registry itself handles (Kubernetes' garbage collector). */

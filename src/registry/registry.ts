@@ -8,11 +8,9 @@ import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import { Turns } from '../platform/time-slice.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import { create } from './create-object.ts';
 import { remove, removeCollection } from './delete-object.ts';
 import { Collector } from './garbage-collector.ts';
-import { list } from './list-objects.ts';
-import { defaultNamespace } from './namespaces.ts';
+import { list, type ResourceEvent, watch } from './list-watch.ts';
 import {
   type AnyResource,
   decodeRow,
@@ -23,12 +21,11 @@ import {
   type RegistryWriteOptions,
 } from './object.ts';
 import { Records } from './records.ts';
-import type { Context } from './registry-context.ts';
+import { type Context, defaultNamespace } from './registry-context.ts';
 import { patchScale, readScale, type Scale, updateScale } from './scale-subresource.ts';
 import { apply } from './server-side-apply.ts';
 import { notFound, readOnly } from './status-errors.ts';
-import { patchInPlace, update } from './update-object.ts';
-import { type ResourceEvent, watch } from './watch-objects.ts';
+import { create, patchInPlace, update } from './write-object.ts';
 
 /**
  * The operations of an API server on objects, by Kubernetes' API conventions, over a Store. Every failure is an

@@ -7,7 +7,7 @@ import type { Patch } from '../api/requests.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import type { Context } from './registry-context.ts';
 import { badRequest, notFound } from './status-errors.ts';
-import { patchInPlace } from './update-object.ts';
+import { patchInPlace } from './write-object.ts';
 
 /** autoscaling/v1 Scale. */
 export interface Scale {

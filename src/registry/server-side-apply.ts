@@ -5,18 +5,27 @@ import { deepEqual, isObject } from '../api/json.ts';
 import type { KindInfo } from '../api/kinds.ts';
 import type { ManagedFieldsEntry, ObjectKey } from '../api/objects.ts';
 import { formatTime } from '../api/time.ts';
-import { admitConfiguration, admitNew, checkPinned, defaulted, validate, warnOf } from './admit-object.ts';
-import { nextAuthor, warnOfAuthor, withAuthor, withoutAuthor } from './author-stamp.ts';
+import {
+  admitConfiguration,
+  admitNew,
+  checkPinned,
+  defaulted,
+  nextAuthor,
+  validate,
+  warnOf,
+  warnOfAuthor,
+  withAuthor,
+  withoutAuthor,
+} from './admit-object.ts';
 import { insertNew, replace } from './commit.ts';
-import { decodeBody } from './decode.ts';
-import { shapeFor } from './field-shape.ts';
-import { encodeManagers, type Manager, storedManagers } from './managers.ts';
+import { shapeFor } from './fieldset.ts';
+import { encodeManagers, fieldsOf, type Manager, storedManagers } from './managers.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
-import { fieldsOf } from './owned-fields.ts';
 import { afterApply, owned, type Write } from './ownership.ts';
 import { retried } from './records.ts';
 import { type Context, withManagers, withoutManagers, writerOf } from './registry-context.ts';
 import { badRequest, conflict, notFound, refuseLarge, versionOnNew } from './status-errors.ts';
+import { decodeBody } from './write-object.ts';
 
 /**
  * Server-side apply. Creates the object if it does not exist. Throws ApiError Conflict with the fields that other

@@ -5,7 +5,7 @@ import { keyText } from '../api/objects.ts';
 import type { List, Position, VirtualChange, VirtualKinds, VirtualObject } from '../api/requests.ts';
 import type { Clock } from '../platform/clock.ts';
 import { revisionFrom } from './commit.ts';
-import { defaultNamespace } from './namespaces.ts';
+import { bookmark, bookmarkInterval, equalities, type ResourceEvent, selection } from './list-watch.ts';
 import {
   type AnyResource,
   type RegistryListOptions,
@@ -13,9 +13,8 @@ import {
   revisionOf,
 } from './object.ts';
 import type { Registry } from './registry.ts';
-import { equalities, selection } from './selectors.ts';
+import { defaultNamespace } from './registry-context.ts';
 import { badRequest, notFound } from './status-errors.ts';
-import { bookmark, bookmarkInterval, type ResourceEvent } from './watch-objects.ts';
 
 export type { VirtualKinds } from '../api/requests.ts';
 

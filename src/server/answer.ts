@@ -2,13 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'yaml';
 import { ApiError } from '../api/errors.ts';
 import { cut } from '../api/text.ts';
-import type { List } from '../client/resources.ts';
-import type { IncludeObject } from '../client/server-tables.ts';
+import type { IncludeObject, List } from '../client/resources.ts';
 import type { Log } from '../platform/log.ts';
 import type { AnyResource } from '../registry/object.ts';
-import type { Asked } from './kind-request.ts';
+import { type Asked, oneOf, text } from './kind-request.ts';
 import { metadataOf, tableOf } from './object-table.ts';
-import { oneOf, text } from './query-parameters.ts';
 import { bodyLimit } from './request-body.ts';
 
 /** Sends an object in the encoding that the client accepts. */

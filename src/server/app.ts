@@ -9,11 +9,11 @@ import {
 } from './access.ts';
 import { answerError, toApiError } from './answer.ts';
 import { discoveryRoutes } from './discovery.ts';
-import type { Parts } from './kind-request.ts';
+import type { ServerDeps } from './kind-request.ts';
 import { messageRoutes } from './message-routes.ts';
+import { measureRequests } from './open-streams.ts';
 import { openApiRoutes } from './openapi.ts';
 import { bodyLimit, shortened } from './request-body.ts';
-import { measureRequests } from './request-meters.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { controllerRoutes, logRoutes, planRoutes, syncRoutes, volumeRoutes } from './subresource-routes.ts';
 import { webhookPath, webhookRoutes } from './webhook.ts';
@@ -40,7 +40,7 @@ const isPublic = ({ routeOptions }: FastifyRequest): boolean => publicRoutes.inc
 
 /** Returns the HTTP application of one listener. `tls` is PEM. */
 export async function createApp(
-  deps: Parts,
+  deps: ServerDeps,
   authenticate: Authenticate,
   tls?: { cert: string; key: string },
 ): Promise<FastifyInstance> {
@@ -92,7 +92,7 @@ export async function createApp(
   return app;
 }
 
-function healthRoutes(app: FastifyInstance, { exposition }: Parts): void {
+function healthRoutes(app: FastifyInstance, { exposition }: ServerDeps): void {
   // Always healthy: the server listens only after all its parts are ready.
   for (const path of ['/healthz', '/livez', '/readyz'])
     app.get(path, (_request, reply) => reply.type('text/plain').send('ok'));

@@ -6,14 +6,13 @@ import { nearest } from '../api/text.ts';
 import { tryDuration } from '../api/time.ts';
 import type { MessageApi, NewMessage, StreamEntry } from '../client/streams.ts';
 import { answer, toApiError } from './answer.ts';
-import type { Parts } from './kind-request.ts';
-import { flag, number, text, time } from './query-parameters.ts';
+import { flag, number, type ServerDeps, text, time } from './kind-request.ts';
 import { hasBody, objectBody } from './request-body.ts';
 import { allow, allowedKey, ownPath, ownRoot, personOf } from './subresource-routes.ts';
 
 const heartbeat = { line: ': still here\n', every: 15_000 };
 
-type Common = Pick<Parts, 'registry' | 'clock' | 'log' | 'open'>;
+type Common = Pick<ServerDeps, 'registry' | 'clock' | 'log' | 'open'>;
 
 export function messageRoutes(app: FastifyInstance, messages: MessageApi, common: Common): void {
   agentRoutes(app, messages);

@@ -12,7 +12,7 @@ import type {
   Table,
   TableColumn,
   TableRow,
-} from '../client/server-tables.ts';
+} from '../client/resources.ts';
 import type { AnyResource } from '../registry/object.ts';
 
 type Cell = string | number | null;

@@ -1,8 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import type { FastifyReply } from 'fastify';
-import type { Clock } from '../platform/clock.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { syncAnnotations } from '../api/annotations.ts';
+import { kinds } from '../api/kinds.ts';
+import type { ObjectKey } from '../api/objects.ts';
+import { formatTimeMs } from '../api/time.ts';
+import type { Cancel, Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Meters } from '../platform/meters.ts';
+import type { Registry } from '../registry/registry.ts';
 
-export interface Endless {
+interface Endless {
   contentType: string;
   /** Ends some time after the signal aborts. */
   lines(signal: AbortSignal): AsyncIterable<string>;
@@ -84,4 +91,132 @@ function drained(raw: ServerResponse, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done);
     if (signal.aborted) done();
   });
+}
+
+type Verb = Parameters<Meters['httpRequests']['inc']>[0]['verb'];
+
+/** Counts all requests of a listener, and times those whose duration is not up to the client. */
+export function measureRequests(
+  app: FastifyInstance,
+  { meters, open }: { meters: Meters; open: OpenStreams },
+): void {
+  const answered = (request: FastifyRequest, reply: FastifyReply): void => {
+    if (!reply.raw.headersSent) return;
+    const resource = resourceOf(request);
+    const verb = open.has(reply) ? 'watch' : verbOf(request, resource);
+    meters.httpRequests.inc({ verb, resource, code: String(reply.statusCode) });
+    if (verb !== 'watch') meters.httpSeconds.observe({ verb, resource }, reply.elapsedTime / 1_000);
+  };
+  // Fastify's onResponse does not come for a client that disconnects, which is how most watches end.
+  app.addHook('onRequest', async (request, reply) => {
+    reply.raw.once('close', () => answered(request, reply));
+  });
+}
+
+/** Returns the number of open streams by resource. */
+export function countStreams(open: OpenStreams): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { request } of open) {
+    const resource = resourceOf(request);
+    counts.set(resource, (counts.get(resource) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Returns the resource of the route, never a part of the URL that the client chose. */
+function resourceOf({ routeOptions: { url } }: FastifyRequest): string {
+  if (url === undefined) return 'unknown';
+  const [, path = url] = /^\/api(?:s\/[a-z0-9.-]+)?\/v1\/(?:namespaces\/:namespace\/)?(.+)$/.exec(url) ?? [];
+  return path.replace('/:name', '');
+}
+
+const plurals: ReadonlySet<string> = new Set(kinds.map(({ plural }) => plural));
+
+function verbOf({ method, routeOptions: { url } }: FastifyRequest, resource: string): Verb {
+  const isCollection = plurals.has(resource) && url?.endsWith('/:name') !== true;
+  switch (method) {
+    case 'GET':
+      return isCollection ? 'list' : 'get';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return isCollection ? 'deletecollection' : 'delete';
+    default:
+      return 'other';
+  }
+}
+
+/** The minimum time between writes to one Sync, in milliseconds. */
+const interval = 1_000;
+
+interface Told {
+  sync: ObjectKey;
+  /** Another push came after the write. */
+  again: boolean;
+  cancel: Cancel;
+}
+
+/**
+ * Marks Syncs for which webhooks reported a push: annotation agentctl.dev/webhook-received. The last push of many is
+ * also written, after the interval, because the look that the first one caused may have been too early for it.
+ */
+export class Pushes {
+  readonly #told = new Map<string, Told>();
+  /** Writes for which no request waits. */
+  readonly #late = new Set<Promise<void>>();
+  readonly #registry: Registry;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor({ registry, clock, log }: { registry: Registry; clock: Clock; log: Log }) {
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves once the annotation is written, or is certain to be. */
+  async tell(sync: ObjectKey): Promise<void> {
+    const id = `${sync.namespace}/${sync.name}`;
+    const told = this.#told.get(id);
+    if (told !== undefined) {
+      told.again = true;
+      return;
+    }
+    const cancel = this.#clock.after(interval, () => this.#over(id));
+    this.#told.set(id, { sync, again: false, cancel });
+    await this.#write(sync);
+  }
+
+  /** Writes what is pending, and waits for running writes. */
+  async close(): Promise<void> {
+    const left = [...this.#told.values()];
+    this.#told.clear();
+    for (const { cancel } of left) cancel();
+    for (const { sync, again } of left) if (again) this.#later(sync, this.#write(sync));
+    await Promise.all(this.#late);
+  }
+
+  #over(id: string): void {
+    const told = this.#told.get(id);
+    this.#told.delete(id);
+    if (told?.again === true) this.#later(told.sync, this.tell(told.sync));
+  }
+
+  async #write(sync: ObjectKey): Promise<void> {
+    const annotations = { [syncAnnotations.webhook]: formatTimeMs(this.#clock.now()) };
+    const patch = { type: 'merge', body: { metadata: { annotations } } } as const;
+    await this.#registry.patch('Sync', sync, patch, { fieldManager: 'agentctl-webhook' });
+  }
+
+  /** If it fails, the Sync is still checked after its own interval. */
+  #later(sync: ObjectKey, written: Promise<void>): void {
+    const done = written
+      .catch((err) => this.#log.warn({ err, sync }, 'a webhook could not be passed to its Sync'))
+      .finally(() => this.#late.delete(done));
+    this.#late.add(done);
+  }
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../platform/clock.ts';
 import { ignoringAsync } from '../platform/code.ts';
 import { bearerTokens, type Role, type Token } from './access.ts';
 import { createApp } from './app.ts';
-import type { Parts } from './kind-request.ts';
+import type { ServerDeps } from './kind-request.ts';
 
 /** Contains the certificate, the tokens, and `<role>.kubeconfig` for each role. */
 const folderOf = (stateDir: string): string => join(stateDir, 'server');
@@ -21,7 +21,7 @@ export const kubeconfigPath = (stateDir: string, role: string): string =>
 
 /** Serves over TCP, always with TLS and bearer tokens. Throws AddressError. */
 export async function serveRemotely(
-  deps: Parts,
+  deps: ServerDeps,
   listen: string,
   stateDir: string,
 ): Promise<{ app: FastifyInstance; tls: Listener }> {

@@ -3,12 +3,23 @@ import { ApiError } from '../api/errors.ts';
 import { isObject } from '../api/json.ts';
 import { type KindInfo, kinds, type Verb } from '../api/kinds.ts';
 import type { DeleteOptions } from '../client/resources.ts';
+import type { ResourceEvent } from '../registry/list-watch.ts';
 import { readOnly } from '../registry/status-errors.ts';
-import type { ResourceEvent } from '../registry/watch-objects.ts';
 import { forbidden, isReserved, mayUse, onlyController, type Subresource } from './access.ts';
 import { answer, representation, toApiError } from './answer.ts';
-import { type Asked, asked, askedText, keyOf, type Parts } from './kind-request.ts';
-import { dryRunOf, flag, listOptions, number, oneOf, text } from './query-parameters.ts';
+import {
+  type Asked,
+  asked,
+  askedText,
+  dryRunOf,
+  flag,
+  keyOf,
+  listOptions,
+  number,
+  oneOf,
+  type ServerDeps,
+  text,
+} from './kind-request.ts';
 import { hasBody, objectBody } from './request-body.ts';
 import { create, isRelease, patch, patchOf, update, warned } from './write-requests.ts';
 
@@ -52,7 +63,7 @@ export const groupPath = ({ group, version }: Pick<KindInfo, 'group' | 'version'
   group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 
 /** Registers every path of every kind, as in Kubernetes. */
-export function resourceRoutes(app: FastifyInstance, deps: Parts): void {
+export function resourceRoutes(app: FastifyInstance, deps: ServerDeps): void {
   for (const info of kinds) {
     const root = groupPath(info);
     const path = info.namespaced ? `${root}/namespaces/:namespace/${info.plural}` : `${root}/${info.plural}`;
@@ -68,7 +79,7 @@ export function resourceRoutes(app: FastifyInstance, deps: Parts): void {
 
 function addRoute(
   app: FastifyInstance,
-  deps: Parts,
+  deps: ServerDeps,
   url: string,
   info: KindInfo,
   actions: Actions,

@@ -4,13 +4,11 @@ import { type Meters, noMeters } from '../platform/meters.ts';
 import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
 import { KeptSocket } from './kept-socket.ts';
-import type { Parts } from './kind-request.ts';
-import { OpenStreams } from './open-streams.ts';
-import { Pushes } from './pushes.ts';
+import type { ServerDeps } from './kind-request.ts';
+import { countStreams, OpenStreams, Pushes } from './open-streams.ts';
 import { serveRemotely } from './remote.ts';
-import { countStreams } from './request-meters.ts';
 
-export interface ServerOptions extends Omit<Parts, 'meters' | 'open' | 'pushes'> {
+export interface ServerOptions extends Omit<ServerDeps, 'meters' | 'open' | 'pushes'> {
   meters?: Meters | undefined;
   /** The path of the unix socket, which has mode 0600. */
   socket: string;
@@ -37,7 +35,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   meters.watchClients.read(() =>
     Array.from(countStreams(open), ([resource, count]) => [{ resource }, count]),
   );
-  const deps: Parts = { ...options, meters, open, pushes: new Pushes(options) };
+  const deps: ServerDeps = { ...options, meters, open, pushes: new Pushes(options) };
   const apps: FastifyInstance[] = [];
   let socket: KeptSocket | undefined;
   const close = async (bound = 5_000): Promise<void> => {
@@ -62,7 +60,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 
 async function closeAll(
   apps: readonly FastifyInstance[],
-  { clock, open, pushes }: Parts,
+  { clock, open, pushes }: ServerDeps,
   bound: number,
 ): Promise<void> {
   const cancel = clock.after(bound, () => {

@@ -7,12 +7,11 @@ import type { ControllerApi, LogApi, PlanApi, SyncApi, VolumeApi } from '../clie
 import { forbidden, localUser, mayUse } from './access.ts';
 import { answer, toApiError } from './answer.ts';
 import { ownGroup } from './discovery.ts';
-import type { Parts } from './kind-request.ts';
-import { authorOf, flag, number, time } from './query-parameters.ts';
+import { authorOf, flag, number, type ServerDeps, time } from './kind-request.ts';
 import { objectBody } from './request-body.ts';
 
 /** Routes for everything but messages that is served in addition to the objects. Each has its own interface. */
-type Common = Pick<Parts, 'registry' | 'log' | 'open'>;
+type Common = Pick<ServerDeps, 'registry' | 'log' | 'open'>;
 
 export function logRoutes(app: FastifyInstance, logs: LogApi, { registry, log, open }: Common): void {
   app.get(ownPath('instances/:name/log'), async (request, reply) => {

@@ -4,7 +4,7 @@ import { ApiError } from '../api/errors.ts';
 import type { Secret, Sync } from '../api/objects.ts';
 import { found } from '../client/resources.ts';
 import { answer } from './answer.ts';
-import type { Parts } from './kind-request.ts';
+import type { ServerDeps } from './kind-request.ts';
 
 /** Gets the body in pieces, so that it need not be kept in memory. */
 export interface WebhookCheck {
@@ -95,7 +95,7 @@ const largest = 25 * 1024 * 1024;
 /**
  * Receives the webhooks of Git hosts about pushes. They are signed with a token that a Sync names: see webhookCheck.
  */
-export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: Parts): void {
+export function webhookRoutes(app: FastifyInstance, { registry, clock, log, pushes }: ServerDeps): void {
   app.register(async (hooks) => {
     hooks.removeAllContentTypeParsers();
     hooks.addContentTypeParser('*', (_request, _body, done) => done(null)); // the handler reads it itself

@@ -8,8 +8,7 @@ import { found, type Patch } from '../client/resources.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import { forbidden, mayUse } from './access.ts';
 import { answer, representation, warn } from './answer.ts';
-import { type Asked, askedText, keyOf, pathKey } from './kind-request.ts';
-import { text, writeOptions } from './query-parameters.ts';
+import { type Asked, askedText, keyOf, pathKey, text, writeOptions } from './kind-request.ts';
 import { objectBody, patchBody, unsupportedPatch } from './request-body.ts';
 
 type Below = Pick<RegistryWriteOptions, 'subresource'>;

@@ -1,12 +1,12 @@
 import type { Change } from '../api/difference.ts';
+import { kindInfo } from '../api/kinds.ts';
 import type { Agent, Condition, Instance, Policy, PolicySpec, Revision, Runtime } from '../api/objects.ts';
+import { withDefaults } from '../api/shape.ts';
 import type { AgentUsage } from '../client/streams.ts';
 import { drift } from '../plan/revision.ts';
-import { type InstanceDetails, instanceDetails } from './instance-details.ts';
+import { type TalkDetails, type TalkObjects, talkDetails } from './conversation-view.ts';
+import { type InstanceDetails, instanceDetails, type State, stateOf } from './instance-details.ts';
 import type { Lookup } from './lookup.ts';
-import { rulesOf } from './policy-view.ts';
-import { type State, stateOf } from './state.ts';
-import { type TalkDetails, type TalkObjects, talkDetails } from './talk-details.ts';
 
 export interface AgentView extends Pick<Agent, 'kind' | 'metadata' | 'spec'> {
   state: State;
@@ -159,4 +159,27 @@ function driftOf({ agent, instances, revisions }: AgentObjects): AgentView['drif
       ...change,
     }));
   });
+}
+
+export interface PolicyView extends Pick<Policy, 'kind' | 'metadata'> {
+  /** The names of the agents that refer to it, sorted. */
+  usedBy: readonly string[];
+  rules: PolicySpec;
+}
+
+export async function readPolicy(lookup: Lookup, { kind, metadata, spec }: Policy): Promise<PolicyView> {
+  const { items } = await lookup.list('Agent', { namespace: metadata.namespace });
+  const users = items.filter((agent) => agent.spec.policyRef?.name === metadata.name);
+  return {
+    kind,
+    metadata,
+    usedBy: users.map((agent) => agent.metadata.name).sort(),
+    rules: rulesOf(spec),
+  };
+}
+
+/** Returns the rules that hold: what a policy leaves out has its default. */
+function rulesOf(given: Partial<PolicySpec> | undefined): PolicySpec {
+  const schema = kindInfo('Policy').schema.properties?.spec ?? {};
+  return withDefaults(schema, given ?? {}) as PolicySpec; // every field that is not optional has a default
 }

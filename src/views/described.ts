@@ -1,15 +1,26 @@
+import { syncAnnotations } from '../api/annotations.ts';
 import { isVirtual } from '../api/kinds.ts';
-import type { AnyObject, ConfigMap, Event, Namespace, Revision, Secret } from '../api/objects.ts';
-import { type AgentView, readAgent } from './agent-view.ts';
-import { type ApprovalView, approvalView } from './approval-view.ts';
-import { type ConversationView, readConversation } from './conversation-view.ts';
-import { eventsAbout } from './events-about.ts';
+import type {
+  AnyObject,
+  ConfigMap,
+  Event,
+  Namespace,
+  Revision,
+  Runtime,
+  RuntimeStatus,
+  Secret,
+} from '../api/objects.ts';
+import { type AgentView, type PolicyView, readAgent, readPolicy } from './agent-view.ts';
+import {
+  type ApprovalView,
+  approvalView,
+  type ConversationView,
+  type MessageView,
+  readConversation,
+  readMessage,
+} from './conversation-view.ts';
 import { type InstanceDetails, readInstance } from './instance-details.ts';
 import type { Lookup } from './lookup.ts';
-import { type MessageView, readMessage } from './message-view.ts';
-import { type Origin, readOrigin } from './origin.ts';
-import { type PolicyView, readPolicy } from './policy-view.ts';
-import { type RuntimeDetails, runtimeDetails } from './runtime-details.ts';
 import { readSync, type SyncView } from './sync-view.ts';
 
 /** One object with everything around it that explains it. */
@@ -96,4 +107,109 @@ function secretView({ kind, metadata, type, data = {} }: Secret): SecretView {
     type,
     data: keys.map(([key, value]) => ({ key, bytes: Buffer.from(value, 'base64').length })),
   };
+}
+
+/** Where an object comes from. */
+export interface Origin {
+  /** The Sync that applies it, as namespace/name. */
+  sync: string;
+  /** The Sync no longer exists. */
+  isGone: boolean;
+  /** The revision that changed it last. */
+  revision?: string | undefined;
+  /** Its file in the source. */
+  path?: string | undefined;
+}
+
+/** Returns undefined for an object that no Sync applies. */
+async function readOrigin(lookup: Lookup, { metadata }: AnyObject): Promise<Origin | undefined> {
+  const { annotations = {} } = metadata;
+  const sync = annotations[syncAnnotations.sync];
+  if (sync === undefined) return undefined;
+  const [namespace, name] = sync.split('/');
+  return {
+    sync,
+    isGone:
+      namespace !== undefined &&
+      name !== undefined &&
+      (await lookup.find('Sync', { namespace, name })) === undefined,
+    revision: annotations[syncAnnotations.revision],
+    path: annotations[syncAnnotations.path],
+  };
+}
+
+/** A Runtime as people see it. */
+export interface RuntimeDetails
+  extends Pick<Runtime, 'kind' | 'metadata' | 'spec'>,
+    Required<Pick<RuntimeStatus, 'running' | 'queued' | 'conditions'>> {
+  /** The engine's name and version; absent until it has answered. */
+  version?: string | undefined;
+  breaker: Required<Omit<Breaker, 'openedAt'>> & Pick<Breaker, 'openedAt'>;
+}
+
+type Breaker = NonNullable<RuntimeStatus['breaker']>;
+
+function runtimeDetails({ kind, metadata, spec, status = {} }: Runtime): RuntimeDetails {
+  const { version, running = 0, queued = 0, breaker, conditions = [] } = status;
+  return {
+    kind,
+    metadata,
+    spec,
+    version,
+    running,
+    queued,
+    breaker: { state: 'Closed', failures: 0, ...breaker },
+    conditions,
+  };
+}
+
+export const lastSeen = (event: Event): string | undefined =>
+  event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp;
+
+export const byTime = (a: Event, b: Event): number =>
+  Date.parse(lastSeen(a) ?? '') - Date.parse(lastSeen(b) ?? '') ||
+  Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion);
+
+/**
+ * Whether an Event is about the object or, for an agent, about one of its instances, which are recognized by name if
+ * the Event does not say it.
+ */
+export function isAbout({ involvedObject, related }: Event, kind: string, name: string): boolean {
+  if (involvedObject.kind === kind) return involvedObject.name === name;
+  if (related?.kind === kind) return related.name === name;
+  if (kind !== 'Agent' || involvedObject.kind !== 'Instance') return false;
+  const instance = involvedObject.name ?? '';
+  return instance.startsWith(`${name}-`) && /^\d+$/.test(instance.slice(name.length + 1));
+}
+
+/**
+ * Whether the Event is newer than the object: an earlier object may have had the same name. If the Event has no uid,
+ * only the name counts.
+ */
+export const isSince = (event: Event, made: string | undefined): boolean =>
+  made === undefined ||
+  event.involvedObject.uid === undefined ||
+  Date.parse(lastSeen(event) ?? made) >= Date.parse(made);
+
+/** Returns the Events about an object, the oldest first. Equal ones are one, with their total count. */
+function eventsAbout(events: readonly Event[], { kind, metadata }: AnyObject): Event[] {
+  const about = events.filter(
+    (event) => isAbout(event, kind, metadata.name) && isSince(event, metadata.creationTimestamp),
+  );
+  return folded(about.sort(byTime));
+}
+
+function folded(events: readonly Event[]): Event[] {
+  const same = Map.groupBy(events, ({ type, reason, message, involvedObject: { kind, name } }) =>
+    JSON.stringify([type, reason, kind, name, message]),
+  );
+  return [...same.values()]
+    .map((all): Event => {
+      const [first, last] = [all[0], all.at(-1)] as [Event, Event]; // a group has one or more
+      if (all.length === 1) return last;
+      const count = all.reduce((sum, event) => sum + (event.count ?? 1), 0);
+      const firstTimestamp = first.firstTimestamp ?? first.metadata.creationTimestamp;
+      return { ...last, count, firstTimestamp };
+    })
+    .sort(byTime);
 }

@@ -1,10 +1,8 @@
 import { containerName } from '../api/names.ts';
 import type { Instance, InstanceStatus, Message } from '../api/objects.ts';
 import { isTime } from '../api/time.ts';
-import type { Lookup } from './lookup.ts';
-import { isEnded } from './message-view.ts';
-import { type State, stateOf } from './state.ts';
-import { messagesOf } from './talk-lists.ts';
+import { isEnded } from './conversation-view.ts';
+import { type Lookup, messagesOf } from './lookup.ts';
 
 /** `failures`: in a row. */
 export interface InstanceDetails
@@ -107,3 +105,18 @@ function nextStep({ phase, backoffUntil, nextRestartAt, stop, queue }: InstanceS
   const hasEnded = phase === 'Completed' || phase === 'Failed'; // only running instances are restarted by schedule
   return nextRestartAt === undefined || hasEnded ? undefined : { step: 'Restart', at: nextRestartAt };
 }
+
+/** What an Agent or Instance does now. */
+export interface State {
+  phase: string;
+  /** Why, in one word. */
+  reason?: string | undefined;
+  /** Why, and what to do. */
+  message?: string | undefined;
+}
+
+export const stateOf = ({ phase = 'Pending', reason, message }: Partial<State>): State => ({
+  phase,
+  reason: reason === phase ? undefined : reason,
+  message: message === '' ? undefined : message,
+});

@@ -3,7 +3,7 @@ import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../api/objects.ts';
 import { itemsOf, type Resources } from '../client/resources.ts';
 import type { Cancel, Clock } from '../platform/clock.ts';
-import type { Judge, Judgement, Reason } from './reason.ts';
+import type { Judge, Judgement, Reason } from './judges.ts';
 
 export type Outcome = { result: 'met'; how?: 'Asleep' } | { result: 'timedOut' | 'never'; why: Reason };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Event } from '../../src/api/objects.ts';
-import { isSince } from '../../src/views/events-about.ts';
+import { isSince } from '../../src/views/described.ts';
 
 const event = (rest: Partial<Event>): Event => ({
   apiVersion: 'v1',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Table } from '../../src/client/server-tables.ts';
+import type { Table } from '../../src/client/resources.ts';
 import { agent, type Running, run } from '../server/support.ts';
 
 let api: Running;

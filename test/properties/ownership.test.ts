@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { difference, type FieldSet, members, union } from '../../src/registry/fieldset.ts';
-import { compare, fieldsOf, presentFields } from '../../src/registry/owned-fields.ts';
+import { compare, fieldsOf, presentFields } from '../../src/registry/managers.ts';
 import { Owned, type Step, shape } from '../registry/owned.ts';
 
 const newMessage = fc.constantFrom('a', 'b', 'c', 'd');

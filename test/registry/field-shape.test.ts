@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonSchema } from '../../src/api/json.ts';
-import { itemElement, type Shape, shapeOf } from '../../src/registry/field-shape.ts';
+import { itemElement, type Shape, shapeOf } from '../../src/registry/fieldset.ts';
 
 describe('the path element of an item', () => {
   const list: Extract<Shape, { type: 'list' }> = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mergeInto } from '../../src/registry/apply-merge.ts';
+import { mergeInto } from '../../src/registry/ownership.ts';
 import { shape } from './owned.ts';
 
 /** The order of a merged set, as structured-merge-diff has it (typed/merge_test.go): live, applied, merged. */

@@ -1,6 +1,5 @@
 import type { JsonSchema } from '../../src/api/json.ts';
-import { shapeOf } from '../../src/registry/field-shape.ts';
-import { members, pathText } from '../../src/registry/fieldset.ts';
+import { members, pathText, shapeOf } from '../../src/registry/fieldset.ts';
 import type { Manager } from '../../src/registry/managers.ts';
 import { afterApply, afterUpdate } from '../../src/registry/ownership.ts';
 

@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ResourceEvent } from '../../src/registry/list-watch.ts';
 import type { RegistryWatchOptions } from '../../src/registry/object.ts';
 import { VirtualFeed } from '../../src/registry/virtual-registry.ts';
-import type { ResourceEvent } from '../../src/registry/watch-objects.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { isApiError } from '../../src/api/errors.ts';
-import type { ResourceEvent } from '../../src/registry/watch-objects.ts';
+import type { ResourceEvent } from '../../src/registry/list-watch.ts';
 import { type Harness, harness } from './harness.ts';
 
 const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }) as const;

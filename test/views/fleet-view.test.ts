@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
 import { kindInfo } from '../../src/api/kinds.ts';
-import type { Table, TableEvent, TableRow, Tables } from '../../src/client/server-tables.ts';
+import type { Table, TableEvent, TableRow, Tables } from '../../src/client/resources.ts';
 import { FollowedTable, readFleet } from '../../src/views/fleet-view.ts';
 import { metaOf } from './objects.ts';
 

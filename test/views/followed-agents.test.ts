@@ -5,7 +5,7 @@ import { Informer } from '../../src/client/informer.ts';
 import type { Resources, WatchEvent, WatchOptions } from '../../src/client/resources.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { agentView } from '../../src/views/agent-view.ts';
-import { FollowedAgents } from '../../src/views/followed-agents.ts';
+import { FollowedAgents } from '../../src/views/fleet-view.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { agentOf, instanceOf, revisionOf, runtimeOf } from '../plan/worlds.ts';
 import { metaOf } from './objects.ts';

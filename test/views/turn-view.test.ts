@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TurnEvent } from '../../src/protocols/turn-events.ts';
-import { type TurnPart, TurnView } from '../../src/views/turn-view.ts';
+import { type TurnPart, TurnView } from '../../src/views/conversation-view.ts';
 
 const entries = (events: readonly TurnEvent[]) =>
   events.map((event, index) => ({ seq: index + 1, at: index, event }));

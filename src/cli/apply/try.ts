@@ -1,9 +1,9 @@
 import { syncOfManager } from '../../api/annotations.ts';
 import { type ApiError, isApiError, UnreachableError } from '../../api/errors.ts';
 import type { AnyObject } from '../../api/objects.ts';
-import { type Tried, tryAll } from '../../client/apply/compare.ts';
-import { type ApplyOptions, identity, type Refused } from '../../client/apply/write-objects.ts';
+import { type Tried, tryAll } from '../../client/compare-objects.ts';
 import { found } from '../../client/resources.ts';
+import { type ApplyOptions, identity, type Refused } from '../../client/write-objects.ts';
 import { mayTakeBack, type Rival, rivals } from '../../plan/sync-bounds.ts';
 import type { Client } from '../cli.ts';
 import { CliError, failureText } from '../failure.ts';

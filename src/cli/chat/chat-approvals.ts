@@ -2,7 +2,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { ObjectKey } from '../../api/objects.ts';
 import { askedText, visibleLine } from '../../api/text.ts';
 import type { TurnEvent } from '../../protocols/turn-events.ts';
-import { optionsOf } from '../../views/approval-view.ts';
+import { optionsOf } from '../../views/conversation-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { optionText, pretty } from '../describe/approval.ts';
 import { describeFailure } from '../failure.ts';

@@ -1,8 +1,7 @@
 import type { ObjectKey } from '../../api/objects.ts';
 import { listed } from '../../api/text.ts';
-import type { ConversationView } from '../../views/conversation-view.ts';
-import { isEnded } from '../../views/message-view.ts';
-import { messagesOf } from '../../views/talk-lists.ts';
+import { type ConversationView, isEnded } from '../../views/conversation-view.ts';
+import { messagesOf } from '../../views/lookup.ts';
 import type { Cli, Client } from '../cli.ts';
 import { fields } from '../describe/fields.ts';
 

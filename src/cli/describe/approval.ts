@@ -1,4 +1,4 @@
-import type { ApprovalView } from '../../views/approval-view.ts';
+import type { ApprovalView } from '../../views/conversation-view.ts';
 import { ago, block, fields, section } from './fields.ts';
 
 export function approvalText({ metadata, spec, status, options }: ApprovalView, now: number): string {

@@ -1,6 +1,5 @@
 import { parseTime } from '../../api/time.ts';
-import type { ConversationView } from '../../views/conversation-view.ts';
-import type { MessageView } from '../../views/message-view.ts';
+import type { ConversationView, MessageView } from '../../views/conversation-view.ts';
 import { when } from '../print/when.ts';
 import { tookText } from './describe-message.ts';
 import { ago, block, fields, joined, section } from './fields.ts';

@@ -1,7 +1,6 @@
 import { visibleLine } from '../../api/text.ts';
 import { humanDuration } from '../../api/time.ts';
-import type { MessageView } from '../../views/message-view.ts';
-import type { TurnPart } from '../../views/turn-view.ts';
+import type { MessageView, TurnPart } from '../../views/conversation-view.ts';
 import { when } from '../print/when.ts';
 import { partLine } from '../talk/part-line.ts';
 import { ago, block, fields, joined, section } from './fields.ts';

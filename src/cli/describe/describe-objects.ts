@@ -1,7 +1,7 @@
 import type { Event } from '../../api/objects.ts';
+import type { PolicyView } from '../../views/agent-view.ts';
 import { type Described, readDescribed, type SecretView } from '../../views/described.ts';
 import { Lookup } from '../../views/lookup.ts';
-import type { PolicyView } from '../../views/policy-view.ts';
 import { isBare, parseBareTargets } from '../bare.ts';
 import type { Cli } from '../cli.ts';
 import { counted } from '../counted.ts';

@@ -2,8 +2,8 @@ import { revisionText, syncAnnotations } from '../../api/annotations.ts';
 import type { Condition, ObjectMeta } from '../../api/objects.ts';
 import { visibleLine } from '../../api/text.ts';
 import { age, humanDuration, parseTime } from '../../api/time.ts';
-import type { Origin } from '../../views/origin.ts';
-import type { State } from '../../views/state.ts';
+import type { Origin } from '../../views/described.ts';
+import type { State } from '../../views/instance-details.ts';
 import { table } from '../print/text-table.ts';
 import { when } from '../print/when.ts';
 

@@ -1,7 +1,7 @@
 import { authorAnnotation } from '../../api/annotations.ts';
 import { capabilitiesOf } from '../../api/capabilities.ts';
 import type { RuntimeSpec } from '../../api/objects.ts';
-import type { RuntimeDetails } from '../../views/runtime-details.ts';
+import type { RuntimeDetails } from '../../views/described.ts';
 import { ago, conditionsSection, fields, type Head, joined, metadataFields } from './fields.ts';
 
 export function runtimeText(view: RuntimeDetails, head: Head, now: number): string {

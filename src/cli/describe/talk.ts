@@ -2,7 +2,7 @@ import type { AgentSpec } from '../../api/objects.ts';
 import { protocolCapabilitiesOf } from '../../api/protocols.ts';
 import { parseDuration } from '../../api/time.ts';
 import type { AgentView } from '../../views/agent-view.ts';
-import type { TalkDetails } from '../../views/talk-details.ts';
+import type { TalkDetails } from '../../views/conversation-view.ts';
 import { ago, type Field, fields, joined, section } from './fields.ts';
 
 /** Returns the protocol of an agent and its conversations; empty for an agent without a protocol. */

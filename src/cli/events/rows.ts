@@ -1,7 +1,7 @@
 import { findKind } from '../../api/kinds.ts';
 import type { Event } from '../../api/objects.ts';
 import { age } from '../../api/time.ts';
-import { lastSeen } from '../../views/events-about.ts';
+import { lastSeen } from '../../views/described.ts';
 import { localTimes } from '../print/when.ts';
 
 /** As in kubectl: `3m (x4 over 2h)`. */

@@ -1,5 +1,5 @@
 import type { KindInfo } from '../../api/kinds.ts';
-import type { TableColumn, TableRow } from '../../client/server-tables.ts';
+import type { TableColumn, TableRow } from '../../client/resources.ts';
 import { type Ask, readFleet, type Scope } from '../../views/fleet-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import type { Text } from '../print/shown.ts';

@@ -1,6 +1,5 @@
 import type { AnyObject } from '../../api/objects.ts';
-import { itemsOf } from '../../client/resources.ts';
-import type { TableRow } from '../../client/server-tables.ts';
+import { itemsOf, type TableRow } from '../../client/resources.ts';
 import { type Ask, FollowedTable, type Scope } from '../../views/fleet-view.ts';
 import type { Cli, Client } from '../cli.ts';
 import { UsageError } from '../failure.ts';

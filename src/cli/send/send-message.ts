@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Message, ObjectKey } from '../../api/objects.ts';
 import type { NewMessage } from '../../client/streams.ts';
-import { newestConversation } from '../../views/talk-lists.ts';
+import { newestConversation } from '../../views/lookup.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import type { GlobalOptions } from '../global-options.ts';

@@ -1,5 +1,5 @@
 import { askedText } from '../../api/text.ts';
-import type { TurnPart } from '../../views/turn-view.ts';
+import type { TurnPart } from '../../views/conversation-view.ts';
 
 /** Returns one line for a part of a turn that is not text. */
 export function partLine(part: Exclude<TurnPart, { part: 'text' }>): string {

@@ -1,7 +1,7 @@
 import type { Message } from '../../api/objects.ts';
 import { visibleLine } from '../../api/text.ts';
 import type { StreamEntry } from '../../client/streams.ts';
-import { TurnView } from '../../views/turn-view.ts';
+import { TurnView } from '../../views/conversation-view.ts';
 import type { Cli } from '../cli.ts';
 import { dim } from '../print/color.ts';
 import { progress } from '../print/progress-lines.ts';

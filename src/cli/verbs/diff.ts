@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Change, changesOf } from '../../api/difference.ts';
-import { liveObjects } from '../../client/apply/compare.ts';
+import { liveObjects } from '../../client/compare-objects.ts';
 import { tryManifests } from '../apply/try.ts';
 import type { Cli } from '../cli.ts';
 import { createdText, differsText, diffSync, placed, plainFields } from '../diff/sync-diff.ts';

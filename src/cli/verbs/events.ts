@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Event } from '../../api/objects.ts';
-import { byTime, isAbout } from '../../views/events-about.ts';
+import { byTime, isAbout } from '../../views/described.ts';
 import type { Cli } from '../cli.ts';
 import { eventRow } from '../events/rows.ts';
 import { examples } from '../examples.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Kind } from '../../api/objects.ts';
-import { fieldSelector } from '../../views/talk-lists.ts';
+import { fieldSelector } from '../../views/lookup.ts';
 import type { Cli } from '../cli.ts';
 import { type DescribeOptions, describe } from '../describe/describe-objects.ts';
 import { examples } from '../examples.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { ObjectKey } from '../../api/objects.ts';
 import { humanDuration } from '../../api/time.ts';
-import { parallel } from '../../client/parallel.ts';
 import type { AgentUsage } from '../../client/streams.ts';
+import { parallel } from '../../client/write-objects.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';

@@ -1,9 +1,7 @@
 import { type Command, Option } from 'commander';
 import { isApiError } from '../../api/errors.ts';
-import { parallel } from '../../client/parallel.ts';
-import { condition, created, deleted, field } from '../../views/judges.ts';
-import type { Judge } from '../../views/reason.ts';
-import { revisionApplied } from '../../views/sync-judges.ts';
+import { parallel } from '../../client/write-objects.ts';
+import { condition, created, deleted, field, type Judge, revisionApplied } from '../../views/judges.ts';
 import type { Cli, Client } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';

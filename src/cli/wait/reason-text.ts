@@ -1,6 +1,6 @@
 import { revisionText } from '../../api/annotations.ts';
 import { listed } from '../../api/text.ts';
-import type { Reason } from '../../views/reason.ts';
+import type { Reason } from '../../views/judges.ts';
 
 /** Returns a clause such as `Ready is False: ImagePull: ...`. */
 export function reasonText(why: Reason): string {

@@ -1,4 +1,4 @@
-import type { Judge, Reason } from '../../views/reason.ts';
+import type { Judge, Reason } from '../../views/judges.ts';
 import { type Outcome, untilEach } from '../../views/until.ts';
 import type { Cli, Client } from '../cli.ts';
 import { exitCode } from '../failure.ts';

@@ -3,9 +3,9 @@ import { type ApiError, isApiError, type StatusReason } from '../../api/errors.t
 import { pathText } from '../../api/json.ts';
 import { applyOrder } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, type Sync } from '../../api/objects.ts';
-import { type Tried, tryAll } from '../../client/apply/compare.ts';
-import { identity, type Refused } from '../../client/apply/write-objects.ts';
+import { type Tried, tryAll } from '../../client/compare-objects.ts';
 import type { Resources } from '../../client/resources.ts';
+import { identity, type Refused } from '../../client/write-objects.ts';
 import {
   mayTakeBack,
   type Rival,

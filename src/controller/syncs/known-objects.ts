@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AnyObject, Sync } from '../../api/objects.ts';
-import { applied } from '../../client/apply/compare.ts';
-import { identity, type Member } from '../../client/apply/write-objects.ts';
+import { applied } from '../../client/compare-objects.ts';
+import { identity, type Member } from '../../client/write-objects.ts';
 
 type Digested = Member & { digest: string };
 

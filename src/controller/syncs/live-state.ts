@@ -1,6 +1,6 @@
 import { kindInfo } from '../../api/kinds.ts';
 import { type AnyObject, keyOf, keyText } from '../../api/objects.ts';
-import { identity, type Member } from '../../client/apply/write-objects.ts';
+import { identity, type Member } from '../../client/write-objects.ts';
 import type { Cache } from '../cache.ts';
 
 /** The objects that a Sync can apply, from the controller's cache, by `identity`. */

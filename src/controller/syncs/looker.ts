@@ -1,9 +1,9 @@
 import { syncAnnotations, syncOfManager, takingOver } from '../../api/annotations.ts';
 import { ApiError } from '../../api/errors.ts';
 import { keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
-import type { Member } from '../../client/apply/write-objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
+import type { Member } from '../../client/write-objects.ts';
 import { span } from '../../plan/times.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';

@@ -3,7 +3,7 @@ import { type Path, pathText } from '../../api/json.ts';
 import { formatManifestError, namedTwice } from '../../api/manifest.ts';
 import { type AnyObject, droppedText, type New, type Sync, withoutServerFields } from '../../api/objects.ts';
 import { writtenWarnings } from '../../api/warnings.ts';
-import type { Member } from '../../client/apply/write-objects.ts';
+import type { Member } from '../../client/write-objects.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync-bounds.ts';
 import type { Turns } from '../../platform/time-slice.ts';
 import type { Manifests } from '../../sources/source.ts';

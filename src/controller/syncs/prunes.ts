@@ -9,9 +9,8 @@ import {
   type Sync,
   type SyncStatus,
 } from '../../api/objects.ts';
-import { identity } from '../../client/apply/write-objects.ts';
-import { parallel } from '../../client/parallel.ts';
 import type { Resources } from '../../client/resources.ts';
+import { identity, parallel } from '../../client/write-objects.ts';
 import type { SyncMember } from './manifests.ts';
 
 export type Entry = NonNullable<SyncStatus['inventory']>[number];

@@ -1,5 +1,5 @@
 import { keyText, type Sync } from '../../api/objects.ts';
-import { identity } from '../../client/apply/write-objects.ts';
+import { identity } from '../../client/write-objects.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys } from '../manager.ts';

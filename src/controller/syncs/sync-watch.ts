@@ -1,7 +1,7 @@
 import { syncManager } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/json.ts';
 import { type AnyObject, keyOf, keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
-import { applied } from '../../client/apply/compare.ts';
+import { applied } from '../../client/compare-objects.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys } from '../manager.ts';

@@ -1,9 +1,9 @@
 import { syncAnnotations } from '../../api/annotations.ts';
 import { deepEqual } from '../../api/json.ts';
 import { keyOf, keyText, type Sync, type SyncStatus } from '../../api/objects.ts';
-import { identity } from '../../client/apply/write-objects.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
+import { identity } from '../../client/write-objects.ts';
 import { pause } from '../../plan/sync-due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';

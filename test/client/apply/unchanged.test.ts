@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AnyObject, New } from '../../../src/api/objects.ts';
-import { isUnchanged } from '../../../src/client/apply/unchanged.ts';
+import { isUnchanged } from '../../../src/client/compare-objects.ts';
 import type { LocalClient } from '../../../src/client/local.ts';
 import { harness } from '../../registry/harness.ts';
 

@@ -1,8 +1,8 @@
-import { ApiError } from '../../api/errors.ts';
-import type { KindInfo } from '../../api/kinds.ts';
-import { type AnyObject, isTerminating, type New, type ObjectKey } from '../../api/objects.ts';
-import { parallel } from '../parallel.ts';
-import type { Resources } from '../resources.ts';
+import pMap from 'p-map';
+import { ApiError } from '../api/errors.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import { type AnyObject, isTerminating, type New, type ObjectKey } from '../api/objects.ts';
+import type { Resources } from './resources.ts';
 
 /**
  * Writes kind by kind, in the order of the members, so that referenced objects are written before those that refer to
@@ -78,3 +78,24 @@ export interface Refused<M extends Member> {
   member: M;
   reason: unknown;
 }
+
+/**
+ * Runs `work` on all items, at most `limit` at once. Returns the results in the order of the items, including
+ * rejections.
+ */
+export const parallel = <T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<PromiseSettledResult<R>[]> =>
+  pMap(
+    items,
+    async (item, index): Promise<PromiseSettledResult<R>> => {
+      try {
+        return { status: 'fulfilled', value: await work(item, index) };
+      } catch (reason) {
+        return { status: 'rejected', reason };
+      }
+    },
+    { concurrency: limit },
+  );
