@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { CollectorCommand } from '../src/drivers/process/collector/client.ts';
+import type { CollectorCommand } from '../src/drivers/process/collector/collector-client.ts';
 
 /** How the process driver of a test starts its collector: from the sources. */
 export const collector: CollectorCommand = {

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectorLock } from '../drivers/process/collector/client.ts';
+import { collectorLock } from '../drivers/process/collector/collector-client.ts';
 import { runCollector } from '../drivers/process/collector/log-collector.ts';
 import { sleep, systemClock } from '../platform/clock.ts';
 import { acquireLock, type Lock, LockedError } from '../platform/lock.ts';

@@ -23,7 +23,7 @@ import { createMeters } from '../platform/prometheus.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { withVirtual } from '../registry/virtual-registry.ts';
 import { createServer } from '../server/server.ts';
-import { createParser } from '../sources/parsing/threaded.ts';
+import { createParser } from '../sources/parsing/parser-thread.ts';
 import { placeOf } from '../store/identity.ts';
 import { openStore } from '../store/sqlite.ts';
 import { findEngines, makeDriver } from './drivers.ts';

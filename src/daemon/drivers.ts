@@ -47,7 +47,7 @@ async function driverOf(runtime: Runtime, deps: DriverDeps): Promise<Driver> {
       const { createProcessDriver } = await import('../drivers/process.ts');
       const collector = { command: [...ownCommand(), collectWord], version };
       const { state: stateDir, agentFiles } = deps;
-      const { countCollectorFiles } = await import('../drivers/process/collector/client.ts');
+      const { countCollectorFiles } = await import('../drivers/process/collector/collector-client.ts');
       const count = (): FileCount => countCollectorFiles(resolve(stateDir, 'instances'));
       return withOpenFiles(
         createProcessDriver({ stateDir, agentFiles, storeId, collector, clock, log }),

@@ -3,29 +3,29 @@ import { driverCapabilities } from '../api/capabilities.ts';
 import type { Observed } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { engineSignal } from './docker/body.ts';
+import { engineSignal } from './docker/container-body.ts';
 import { createHostFiles } from './docker/container-files.ts';
-import { createInits, hostInitsOf } from './docker/container-init.ts';
+import { createCommandCheck, createInits, hostInitsOf } from './docker/container-init.ts';
 import { createAttachments } from './docker/docker-attach.ts';
-import { createCommandCheck } from './docker/docker-command.ts';
-import { connect, type Tls } from './docker/docker-connection.ts';
 import { gone, hasStatus, stepError } from './docker/docker-errors.ts';
 import { execute } from './docker/docker-exec.ts';
-import { beginOf, frames, lastOf, linesOf, logQuery, until } from './docker/docker-logs.ts';
+import { beginOf, frames, lastOf, linesOf, logQuery } from './docker/docker-logs.ts';
+import { createNetwork } from './docker/docker-network.ts';
+import {
+  addressOf,
+  type ContainerInspect,
+  createKnown,
+  instantOf,
+  watchEvents,
+} from './docker/docker-observe.ts';
 import { createStarter } from './docker/docker-start.ts';
-import { watchEvents } from './docker/docker-watch.ts';
-import { createEngine, EngineError, streamOf } from './docker/engine.ts';
-import { addressOf, readEngineStart, readFacts } from './docker/engine-facts.ts';
+import { createVolumes } from './docker/docker-volumes.ts';
+import { connect, createEngine, EngineError, streamOf, type Tls, until } from './docker/engine.ts';
+import { createLifetime, readEngineStart, readFacts, shared } from './docker/engine-facts.ts';
 import { createPulls, imageId } from './docker/image-pulls.ts';
-import { createKnown } from './docker/known-containers.ts';
-import { createLifetime } from './docker/lifetime.ts';
-import { createNetwork } from './docker/network.ts';
-import { shared } from './docker/shared.ts';
-import { createVolumes } from './docker/volumes.ts';
-import { type ContainerInspect, instantOf } from './docker/wire.ts';
 import { type Driver, DriverError, type DriverFeatures } from './driver.ts';
 
-export { unsupportedByDocker } from './docker/docker-unsupported.ts';
+export { unsupportedByDocker } from './docker/container-body.ts';
 
 export interface DockerDriverOptions {
   /** unix:///path, tcp://host:port or ssh://user@host. */

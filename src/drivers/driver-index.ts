@@ -1,7 +1,7 @@
 import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
 import { type Author, notAllowed } from '../plan/allow.ts';
-import { unsupportedByDocker } from './docker/docker-unsupported.ts';
+import { unsupportedByDocker } from './docker/container-body.ts';
 import type { Unsupported } from './driver.ts';
 import { ownUser } from './own-user.ts';
 import { unsupportedByProcess } from './process.ts';

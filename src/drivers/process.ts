@@ -15,11 +15,9 @@ import {
   type DriverFeatures,
   type Unsupported,
 } from './driver.ts';
+import { createLooks, living, readBootId, sendSignal } from './proc.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
-import { type CollectorCommand, createCollectorClient } from './process/collector/client.ts';
-import { createEnds } from './process/ends.ts';
-import { asDriverError, gone, superseded } from './process/failures.ts';
-import { createInside } from './process/inside.ts';
+import { type CollectorCommand, createCollectorClient } from './process/collector/collector-client.ts';
 import {
   allRefs,
   clearLeftovers,
@@ -37,22 +35,28 @@ import {
   type Marks,
   marksOfBoot,
   newestRun,
+  present,
   type Run,
   readMarks,
   refOf,
   runNumbers,
+  settledMarks,
   voidRun,
 } from './process/layout.ts';
-import { createLooks } from './process/looks.ts';
-import { living, readBootId, sendSignal } from './process/proc.ts';
 import { createAttachments, type RunEnd } from './process/process-attach.ts';
-import { createCommandCheck } from './process/process-command.ts';
+import {
+  asDriverError,
+  createCommandCheck,
+  gone,
+  superseded,
+  unsupportedFields,
+} from './process/process-checks.ts';
+import { createInside } from './process/process-exec.ts';
+import { findTool, findTools } from './process/process-host.ts';
 import { readLogs } from './process/process-logs.ts';
-import { present, settledMarks } from './process/process-observe.ts';
 import { type StartDeps, startRun } from './process/process-start.ts';
-import { unsupportedFields } from './process/process-unsupported.ts';
 import { createReaper, killTargetOf } from './process/reap.ts';
-import { findTool, findTools } from './process/tools.ts';
+import { createEnds } from './process/run-watch.ts';
 
 export interface ProcessDriverOptions {
   /** Contains the folder `instances`, mode 0700. */

@@ -3,8 +3,7 @@ import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
-import { absence, limits, SourceError } from './source.ts';
-import { checkLimits, checkName } from './source-limits.ts';
+import { absence, checkLimits, checkName, limits, SourceError } from './source.ts';
 
 /** A file to be read. */
 export interface Place {

@@ -2,19 +2,15 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
 import { Turns } from '../platform/time-slice.ts';
-import { explain } from './git/faults.ts';
 import { aborted, catFile, GitFailure, git, type Place, type Said, writeProgram } from './git/git-command.ts';
-import { findReference } from './git/git-references.ts';
-import { followLinks } from './git/git-symlinks.ts';
-import { Repository, type Run } from './git/repository.ts';
-import { withSecrets } from './git/secrets.ts';
-import { type CatFile, type Entry, folderPath, listTree, readBlobs } from './git/tree.ts';
-import { remoteOf } from './git/url.ts';
+import { explain, remoteOf } from './git/git-faults.ts';
+import { findReference, Repository, type Run } from './git/git-repository.ts';
+import { withSecrets } from './git/git-secrets.ts';
+import { type CatFile, type Entry, folderPath, followLinks, listTree, readBlobs } from './git/git-tree.ts';
 import { kustomizationNames } from './kustomization.ts';
 import type { Render } from './kustomize.ts';
 import { type Selection, selectionOf } from './selection.ts';
-import { type Found, type Manifests, type Source, SourceError } from './source.ts';
-import { checkLimits, checkName } from './source-limits.ts';
+import { checkLimits, checkName, type Found, type Manifests, type Source, SourceError } from './source.ts';
 
 export type GitSpec = NonNullable<SyncSpec['source']['git']>;
 
@@ -36,7 +32,7 @@ export interface GitDeps {
 
 /**
  * Creates a Source for a repository, which uses the system's git. Users who can push to it, and its host, are not
- * trusted: git reads no configuration except git/config.ts, runs no hook, filter or helper, follows no redirect,
+ * trusted: git reads no configuration except that of git-secrets.ts, runs no hook, filter or helper, follows no redirect,
  * fetches no submodule, and never checks anything out: contents are read from its object store.
  */
 export function createGitSource(deps: GitDeps): Source {

@@ -3,8 +3,7 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join, relative, resolve } from 'node:path';
 import { isCode } from '../platform/code.ts';
 import { checkSealed } from './kustomization.ts';
-import { absence, limits, SourceError } from './source.ts';
-import { limitedBy, shell } from './source-limits.ts';
+import { absence, limitedBy, limits, SourceError, shell } from './source.ts';
 
 export interface RenderOptions {
   /** The tree that contains the kustomization. Messages name files relative to it. */

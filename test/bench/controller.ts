@@ -20,7 +20,7 @@ import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
 import type { Parser } from '../../src/sources/parsing/parser.ts';
-import { createParser } from '../../src/sources/parsing/threaded.ts';
+import { createParser } from '../../src/sources/parsing/parser-thread.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { FakeSources } from '../fakes/sources.ts';
 

@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm';
 import { syncAnnotations } from '../../src/api/annotations.ts';
 import { createSources } from '../../src/daemon/sources.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../src/sources/parsing/parser.ts';
 import { createFakeDriver } from '../fakes/driver.ts';
 import { FakeEngine } from '../fakes/engine.ts';
 import { type Bench, openBench } from './controller.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fleetOf } from '../../src/client/fleet.ts';
-import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../src/sources/parsing/parser.ts';
 import { harness } from '../registry/harness.ts';
 import { agent } from '../server/support.ts';
 

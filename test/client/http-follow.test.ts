@@ -9,7 +9,7 @@ import { createHttpClient, type HttpClient } from '../../src/client/http.ts';
 import type { StreamEntry } from '../../src/client/streams.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createServer as createRealServer } from '../../src/server/server.ts';
-import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../src/sources/parsing/parser.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { ScriptedTalk } from '../fakes/talk.ts';
 import { apisOf, run, until } from '../server/support.ts';

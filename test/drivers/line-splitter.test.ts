@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLineSplitter, maxLineBytes } from '../../src/drivers/line-splitter.ts';
+import { createLineSplitter, maxLineBytes } from '../../src/drivers/stdio/output-lines.ts';
 
 const split = (chunks: readonly Buffer[]): string[] => {
   const splitter = createLineSplitter();

@@ -19,7 +19,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { randomIds } from '../../src/platform/ids.ts';
 import { silentLog } from '../../src/platform/log.ts';
 import { createRegistry } from '../../src/registry/registry.ts';
-import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../src/sources/parsing/parser.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { collector } from '../collector.ts';
 import { FakeSources } from '../fakes/sources.ts';

@@ -11,7 +11,7 @@ import type { Exposition, Meters } from '../../src/platform/meters.ts';
 import { createRegistry, type Registry } from '../../src/registry/registry.ts';
 import { withVirtual } from '../../src/registry/virtual-registry.ts';
 import { createServer, type Server } from '../../src/server/server.ts';
-import { inPlace } from '../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../src/sources/parsing/parser.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../fakes/clock.ts';

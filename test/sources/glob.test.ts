@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matchGlob } from '../../src/sources/glob.ts';
+import { matchGlob } from '../../src/sources/selection.ts';
 
 const matching: [pattern: string, path: string][] = [
   ['**/*.{yaml,yml,json}', 'a.yaml'],

@@ -3,7 +3,7 @@ import readline from 'node:readline';
 import type { Command } from 'commander';
 import { fleetOf } from '../../client/fleet.ts';
 import { bridge, mcpAccess } from '../../platform/mcp-bridge.ts';
-import { inPlace } from '../../sources/parsing/in-place.ts';
+import { inPlace } from '../../sources/parsing/parser.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { type GlobalOptions, namespaceOf } from '../global-options.ts';

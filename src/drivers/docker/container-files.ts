@@ -3,7 +3,12 @@ import { chmod, chown, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/p
 import { dirname, join, relative } from 'node:path';
 import { ignoringAsync } from '../../platform/code.ts';
 import { DriverError, type FileSpec, type RunSpec } from '../driver.ts';
-import type { Bind } from './body.ts';
+
+/** A file or folder of the host that we created, to be bind-mounted into the container. */
+export interface Bind {
+  source: string;
+  target: string;
+}
 
 /**
  * Files and Secrets of instances, in a folder of the host in memory. A file that is copied into a container's tmpfs

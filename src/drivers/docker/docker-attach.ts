@@ -3,14 +3,13 @@ import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
 import { createInput, type Input, inputClosed } from '../stdio/input.ts';
-import { createIntake, type Intake } from '../stdio/intake.ts';
-import { createKeep } from '../stdio/keep.ts';
+import { createIntake, createKeep, type Intake } from '../stdio/intake.ts';
 import { readOutput } from '../stdio/output.ts';
 import { createPosition, placeOf } from '../stdio/position.ts';
 import { gone, hasStatus, stepError } from './docker-errors.ts';
-import { beginOf, createDemux, entriesOf, frames, seconds, until } from './docker-logs.ts';
-import { type Engine, EngineError, streamOf } from './engine.ts';
-import type { ContainerInspect } from './wire.ts';
+import { beginOf, createDemux, entriesOf, frames, seconds } from './docker-logs.ts';
+import type { ContainerInspect } from './docker-observe.ts';
+import { type Engine, EngineError, streamOf, until } from './engine.ts';
 
 export interface AttachDeps {
   engine: Engine;

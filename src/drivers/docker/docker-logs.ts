@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import { labels } from '../../api/annotations.ts';
 import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
-import type { Entry } from '../stdio/catchup.ts';
-import { type ContainerInspect, instantOf } from './wire.ts';
+import type { Entry } from '../stdio/position.ts';
+import { type ContainerInspect, instantOf } from './docker-observe.ts';
 
 /** One frame of the engine's multiplexed output (Engine API, "Stream format"): an 8-byte header, then the payload. */
 export interface Frame {
@@ -168,18 +167,3 @@ export function logQuery(
 }
 
 export const seconds = (instant: number): string => (instant / 1000).toFixed(3);
-
-/** Returns without an error when the signal aborts. */
-export async function* until(source: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const stop = (): void => void source.destroy();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    if (signal.aborted) stop();
-    yield* source;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    source.destroy();
-  }
-}

@@ -2,17 +2,18 @@ import { labels } from '../../api/annotations.ts';
 import { containerName, isNetworkName } from '../../api/names.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
-import { type Bind, createBody, type EngineFacts, volumeLabels } from './body.ts';
-import { type HostFiles, realPath } from './container-files.ts';
+import { createBody, volumeLabels } from './container-body.ts';
+import { type Bind, type HostFiles, realPath } from './container-files.ts';
+import type { CommandCheck } from './container-init.ts';
 import { beforeProgram, type Init, type Inits } from './container-init.ts';
 import type { Attachments } from './docker-attach.ts';
-import type { CommandCheck } from './docker-command.ts';
 import { gone, hasStatus, ifExists, startError } from './docker-errors.ts';
+import type { Network } from './docker-network.ts';
+import type { ContainerInspect } from './docker-observe.ts';
+import type { Volumes } from './docker-volumes.ts';
 import { type Engine, EngineError } from './engine.ts';
+import type { EngineFacts } from './engine-facts.ts';
 import { imageMissing, type Pulls, pullPolicyOf } from './image-pulls.ts';
-import type { Network } from './network.ts';
-import type { Volumes } from './volumes.ts';
-import type { ContainerInspect } from './wire.ts';
 
 export interface StarterDeps {
   engine: Engine;

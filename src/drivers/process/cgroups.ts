@@ -8,9 +8,9 @@ import { type Clock, sleep } from '../../platform/clock.ts';
 import { ignoring, isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
 import type { DriverCondition } from '../driver.ts';
-import { killFailed } from './failures.ts';
+import { sendKill } from '../proc.ts';
 import { namesIn } from './layout.ts';
-import { sendKill } from './proc.ts';
+import { killFailed } from './process-checks.ts';
 
 /**
  * A cgroup for each run, if the host lets us create one. It contains everything that a run starts, even if a process

@@ -17,8 +17,8 @@ import {
   runNumbers,
   voidRun,
 } from './layout.ts';
+import type { Tools } from './process-host.ts';
 import { killOne, killTargetOf, type Reap } from './reap.ts';
-import type { Tools } from './tools.ts';
 
 export interface InstanceDeps {
   /** The folder of all instances. */

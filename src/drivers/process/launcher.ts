@@ -5,10 +5,11 @@ import type { Readable, Writable } from 'node:stream';
 import { quote } from '../../api/text.ts';
 import type { Cancel, Clock } from '../../platform/clock.ts';
 import { DriverError } from '../driver.ts';
-import { createLineSplitter } from '../line-splitter.ts';
 import { tooManyOpenFiles } from '../open-files.ts';
-import { asDriverError } from './failures.ts';
-import { runVariable, uidVariable } from './proc.ts';
+import { runVariable, uidVariable } from '../proc.ts';
+import { createLineSplitter } from '../stdio/output-lines.ts';
+import { asDriverError } from './process-checks.ts';
+import { type Tools, withoutInherited } from './process-host.ts';
 import {
   attemptVariable,
   cgroupVariable,
@@ -18,7 +19,6 @@ import {
   shimScript,
   shimVariable,
 } from './shim.ts';
-import { type Tools, withoutInherited } from './tools.ts';
 
 /**
  * Starts shims through one small shell, which reads requests from a pipe. A fork of Node itself copies the page tables

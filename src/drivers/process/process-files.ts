@@ -2,10 +2,10 @@ import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type FileSpec } from '../driver.ts';
-import { systemPath } from './environment.ts';
+import { leavesFolder } from './process-checks.ts';
 import { executeAs } from './process-exec.ts';
-import { leavesFolder } from './process-unsupported.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './process-host.ts';
+import { systemPath } from './process-host.ts';
 
 /** Writes the files of a run under its working folder; replaces those of an earlier run. */
 export async function writeFiles(folder: string, files: readonly FileSpec[]): Promise<void> {

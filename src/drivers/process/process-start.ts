@@ -4,10 +4,9 @@ import { chmod, lchown } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
+import { living } from '../proc.ts';
 import type { Cgroups } from './cgroups.ts';
-import type { CollectorClient } from './collector/client.ts';
-import { environmentOf } from './environment.ts';
-import { asDriverError, notBegun } from './failures.ts';
+import type { CollectorClient } from './collector/collector-client.ts';
 import type { Launcher } from './launcher.ts';
 import {
   addMark,
@@ -24,13 +23,12 @@ import {
   voidRun,
   writeMeta,
 } from './layout.ts';
-import { living } from './proc.ts';
-import { type CheckCommand, checkWorkingDir } from './process-command.ts';
+import { asDriverError, type CheckCommand, checkWorkingDir, notBegun } from './process-checks.ts';
 import { writeFiles, writeFilesAs } from './process-files.ts';
-import { watchFolder } from './process-wake.ts';
+import type { Tools } from './process-host.ts';
+import { asUser, checkReachable, environmentOf, findUser, type User } from './process-host.ts';
 import type { Reap } from './reap.ts';
-import type { Tools } from './tools.ts';
-import { asUser, checkReachable, findUser, type User } from './user.ts';
+import { watchFolder } from './run-watch.ts';
 
 export interface StartDeps {
   tools: Tools;

@@ -1,6 +1,6 @@
 import { quote } from '../../api/text.ts';
-import { reservedVariable } from './environment.ts';
-import type { Tools } from './tools.ts';
+import type { Tools } from './process-host.ts';
+import { reservedVariable } from './process-host.ts';
 
 /** The name of the attempt to start a run. A shim of an attempt that was given up does not begin later. */
 export const attemptVariable = 'agentctl_attempt';

@@ -1,9 +1,8 @@
 import { Bucket } from '../../platform/bucket.ts';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
-import { behind, type ReadLog } from './catchup.ts';
 import type { Intake, Taken } from './intake.ts';
-import { type Position, plain } from './position.ts';
+import { behind, type Position, plain, type ReadLog } from './position.ts';
 
 export interface OutputDeps {
   /** Undefined if the run has ended. */

@@ -7,8 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
 import { AgentctlError } from '../../api/errors.ts';
 import { ignoring, isCode } from '../../platform/code.ts';
-import { limits, SourceError } from '../source.ts';
-import { limitedBy, shell } from '../source-limits.ts';
+import { limitedBy, limits, SourceError, shell } from '../source.ts';
 
 /** Where a command runs, with its complete environment. */
 export interface Place {
@@ -99,7 +98,7 @@ async function execute<T>(
     binary: [shell, place.program],
     abort: ending,
     allowEnvironment: Object.keys(environment),
-    // GIT_CONFIG_GLOBAL names the file of config.ts: it keeps the user's own configuration out. The path of the program
+    // GIT_CONFIG_GLOBAL names the file of git-secrets.ts: it keeps the user's own configuration out. The path of the program
     // contains the state folder, which may have any name.
     unsafe: { allowUnsafeConfigPaths: true, allowUnsafeCustomBinary: true },
     // After the exit, its output may not have been read completely.
@@ -169,7 +168,7 @@ const pauses = [0, 10, 40, 150, 300, 500];
 /**
  * Kills the processes with this value of the variable in their environment, whatever their parent. It scans several
  * times within a second: a process may fork during a scan, and a process in exec has no environment yet. Without /proc
- * (macOS) it finds none; there, leftover processes end by the timeouts of secrets.ts and config.ts.
+ * (macOS) it finds none; there, leftover processes end by the timeouts of git-secrets.ts.
  */
 export async function killAllWith(variable: string, value: string): Promise<void> {
   const wanted = `\0${variable}=${value}\0`;

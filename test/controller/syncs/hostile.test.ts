@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Parser } from '../../../src/sources/parsing/parser.ts';
-import { createParser } from '../../../src/sources/parsing/threaded.ts';
+import { createParser } from '../../../src/sources/parsing/parser-thread.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { Estate, policyYaml } from './estate.ts';
 

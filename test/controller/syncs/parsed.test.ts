@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Parsed } from '../../../src/controller/syncs/parsed.ts';
 import { Turns } from '../../../src/platform/time-slice.ts';
-import { inPlace } from '../../../src/sources/parsing/in-place.ts';
 import type { Parser } from '../../../src/sources/parsing/parser.ts';
+import { inPlace } from '../../../src/sources/parsing/parser.ts';
 import { SourceError } from '../../../src/sources/source.ts';
 import { policyYaml } from './estate.ts';
 

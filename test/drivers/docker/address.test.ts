@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { connect } from '../../../src/drivers/docker/docker-connection.ts';
-import { addressOf } from '../../../src/drivers/docker/engine-facts.ts';
+import { addressOf, type ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
+import { connect } from '../../../src/drivers/docker/engine.ts';
 import { pullPolicyOf, splitImage } from '../../../src/drivers/docker/image-pulls.ts';
-import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
 import { runSpec } from '../../contracts/spec.ts';
 
 const container = (parts: {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createBody } from '../../../src/drivers/docker/body.ts';
+import { createBody } from '../../../src/drivers/docker/container-body.ts';
 import type { RunSpec } from '../../../src/drivers/driver.ts';
 import { runSpec } from '../../contracts/spec.ts';
 

@@ -1,10 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createBody } from '../../../src/drivers/docker/body.ts';
-import { connect } from '../../../src/drivers/docker/docker-connection.ts';
+import { createBody } from '../../../src/drivers/docker/container-body.ts';
 import { execute } from '../../../src/drivers/docker/docker-exec.ts';
-import { createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
-import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
+import type { ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
+import { connect, createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
 import { DriverError } from '../../../src/drivers/driver.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { runSpec } from '../../contracts/spec.ts';

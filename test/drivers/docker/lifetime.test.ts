@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createLifetime, exitCause } from '../../../src/drivers/docker/lifetime.ts';
-import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
+import type { ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
+import { createLifetime, exitCause } from '../../../src/drivers/docker/engine-facts.ts';
 
 const at = (seconds: number): string => new Date(1_700_000_000_000 + seconds * 1000).toISOString();
 const instant = (seconds: number): number => Date.parse(at(seconds));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { labels } from '../../../src/api/annotations.ts';
 import { beginOf, frames, lastOf, linesOf, logQuery } from '../../../src/drivers/docker/docker-logs.ts';
-import type { ContainerInspect } from '../../../src/drivers/docker/wire.ts';
+import type { ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
 import type { LogLine } from '../../../src/drivers/driver.ts';
 
 const frame = (stream: 1 | 2, text: string): Buffer => {

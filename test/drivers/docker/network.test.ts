@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createBody } from '../../../src/drivers/docker/body.ts';
-import { connect } from '../../../src/drivers/docker/docker-connection.ts';
-import { createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
-import { createNetwork, type Network } from '../../../src/drivers/docker/network.ts';
+import { createBody } from '../../../src/drivers/docker/container-body.ts';
+import { createNetwork, type Network } from '../../../src/drivers/docker/docker-network.ts';
+import { connect, createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { runSpec } from '../../contracts/spec.ts';
 import { type TestEngine, withEngine } from '../../engines/engine.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { shared } from '../../../src/drivers/docker/shared.ts';
+import { shared } from '../../../src/drivers/docker/engine-facts.ts';
 
 test('those that ask while a question is under way share the next one', async () => {
   const put: PromiseWithResolvers<number>[] = [];

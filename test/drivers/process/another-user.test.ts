@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunSpec } from '../../../src/drivers/driver.ts';
-import { readEnvironment } from '../../../src/drivers/process/proc.ts';
+import { readEnvironment } from '../../../src/drivers/proc.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import {
   ended,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { openOutput } from '../../../src/drivers/process/attach-output.ts';
+import { openOutput } from '../../../src/drivers/process/process-attach.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { writtenLog } from './written-log.ts';
 

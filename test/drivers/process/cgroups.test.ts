@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { killCgroup, openCgroups } from '../../../src/drivers/process/cgroups.ts';
 import { newestRun, runFolder } from '../../../src/drivers/process/layout.ts';
-import { findTools } from '../../../src/drivers/process/tools.ts';
+import { findTools } from '../../../src/drivers/process/process-host.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';

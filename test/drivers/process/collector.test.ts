@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LogLine, OutputLine, RunSpec } from '../../../src/drivers/driver.ts';
-import { countCollectorFiles } from '../../../src/drivers/process/collector/client.ts';
+import { countCollectorFiles } from '../../../src/drivers/process/collector/collector-client.ts';
 import { logFolder, outputFifo } from '../../../src/drivers/process/layout.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import { processesOf } from './collectors.ts';

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RunSpec } from '../../../src/drivers/driver.ts';
-import { notBegun } from '../../../src/drivers/process/failures.ts';
+import { readStat } from '../../../src/drivers/proc.ts';
 import { createLauncher } from '../../../src/drivers/process/launcher.ts';
 import { refOf, runFolder } from '../../../src/drivers/process/layout.ts';
-import { readStat } from '../../../src/drivers/process/proc.ts';
-import { findTools } from '../../../src/drivers/process/tools.ts';
+import { notBegun } from '../../../src/drivers/process/process-checks.ts';
+import { findTools } from '../../../src/drivers/process/process-host.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';
 import {
   eventually,

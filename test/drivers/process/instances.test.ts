@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readEnvironment, readStat, uidVariable } from '../../../src/drivers/proc.ts';
 import { runFolder } from '../../../src/drivers/process/layout.ts';
-import { readEnvironment, readStat, uidVariable } from '../../../src/drivers/process/proc.ts';
 import { processesOf } from './collectors.ts';
 import { ended, eventually, isRunning, openDriver, specOf, withRun } from './harness.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, expect, test, vi } from 'vitest';
-import { createLeftovers, markVariable } from '../../../src/drivers/process/leftovers.ts';
-import { readEnvironment } from '../../../src/drivers/process/proc.ts';
+import { readEnvironment } from '../../../src/drivers/proc.ts';
+import { createLeftovers, markVariable } from '../../../src/drivers/process/reap.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { eventually, isRunning } from './harness.ts';

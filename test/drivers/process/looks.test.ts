@@ -1,8 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createLooks, withOwners } from '../../../src/drivers/process/looks.ts';
-import { readStat, type ScannedProcess } from '../../../src/drivers/process/proc.ts';
+import { createLooks, readStat, type ScannedProcess, withOwners } from '../../../src/drivers/proc.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 import { ended, eventually, openDriver, processesWith, specOf } from './harness.ts';
 

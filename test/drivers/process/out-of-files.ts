@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import { living, readStat } from '../../../src/drivers/process/proc.ts';
+import { living, readStat } from '../../../src/drivers/proc.ts';
 
 // Uses up all descriptors that it may have, and asks for a process that lives: itself.
 const self = readStat(process.pid);

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { living, readStat, type ScannedProcess } from '../../../src/drivers/process/proc.ts';
+import type { ScannedProcess } from '../../../src/drivers/proc.ts';
+import { living, readStat } from '../../../src/drivers/proc.ts';
 import { type KillTarget, processesOf } from '../../../src/drivers/process/reap.ts';
 import { eventually } from './harness.ts';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { createTracker } from '../../../src/drivers/process/tracker.ts';
+import { createTracker } from '../../../src/drivers/process/run-watch.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 

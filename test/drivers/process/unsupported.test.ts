@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentSpec } from '../../../src/api/objects.ts';
-import { unsupportedFields } from '../../../src/drivers/process/process-unsupported.ts';
+import { unsupportedFields } from '../../../src/drivers/process/process-checks.ts';
 
 type Template = AgentSpec['template'];
 

@@ -1,6 +1,10 @@
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { encodeRecords, gapRecord, type Stream } from '../../../src/drivers/process/collector/log-record.ts';
-import { SegmentWriter } from '../../../src/drivers/process/collector/segments.ts';
+import {
+  encodeRecords,
+  gapRecord,
+  SegmentWriter,
+  type Stream,
+} from '../../../src/drivers/process/collector/log-segments.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 
 /** The log of one run, written by a test in the collector's place. */

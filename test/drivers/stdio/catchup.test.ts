@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { behind, type Entry, type Logged } from '../../../src/drivers/stdio/catchup.ts';
-import { createPosition, placeOf } from '../../../src/drivers/stdio/position.ts';
+import {
+  behind,
+  createPosition,
+  type Entry,
+  type Logged,
+  placeOf,
+} from '../../../src/drivers/stdio/position.ts';
 
 /** A log with a line each second, from 1 on; as the engine answers. */
 function logOf(texts: readonly string[], first = 1) {

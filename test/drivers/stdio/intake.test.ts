@@ -1,8 +1,7 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { createDemux } from '../../../src/drivers/docker/docker-logs.ts';
-import { createIntake } from '../../../src/drivers/stdio/intake.ts';
-import { createKeep } from '../../../src/drivers/stdio/keep.ts';
+import { createIntake, createKeep } from '../../../src/drivers/stdio/intake.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 
 const frame = (stream: 1 | 2, text: string): Buffer => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { explain } from '../../../src/sources/git/faults.ts';
 import { GitFailure } from '../../../src/sources/git/git-command.ts';
-import { remoteOf } from '../../../src/sources/git/url.ts';
+import { explain, remoteOf } from '../../../src/sources/git/git-faults.ts';
 import { growthOf } from '../../growth.ts';
 
 const url = 'https://git.example.com/timeout/redirect.git';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseTree } from '../../../src/sources/git/tree.ts';
+import { parseTree } from '../../../src/sources/git/git-tree.ts';
 
 const row = (path: string): string => `100644 blob ${'a'.repeat(40)}       7\t${path}\0`;
 

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/platform/clock.ts';
-import { inPlace } from '../../../src/sources/parsing/in-place.ts';
+import { inPlace } from '../../../src/sources/parsing/parser.ts';
+import { createParser } from '../../../src/sources/parsing/parser-thread.ts';
 import { startThread } from '../../../src/sources/parsing/start-thread.ts';
-import { createParser } from '../../../src/sources/parsing/threaded.ts';
 import { parserContract } from '../../contracts/parser.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 

@@ -14,10 +14,9 @@ import { join } from 'node:path';
 import { Bucket } from '../../../platform/bucket.ts';
 import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { isCode } from '../../../platform/code.ts';
+import { living, type ProcessId, readBootId, sendKill } from '../../proc.ts';
 import { drainedMark, logFolder, outputFifo, type Run } from '../layout.ts';
-import { living, type ProcessId, readBootId, sendKill } from '../proc.ts';
-import { encodeRecords, gapRecord, maxTextBytes, type Stream } from './log-record.ts';
-import { SegmentWriter } from './segments.ts';
+import { encodeRecords, gapRecord, maxTextBytes, SegmentWriter, type Stream } from './log-segments.ts';
 
 /** The previous collector has written everything that it had read. */
 const closedMark = 'closed';

@@ -4,11 +4,11 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '../../../platform/clock.ts';
 import { ignoringAsync, isCode } from '../../../platform/code.ts';
+import { sameProcess } from '../../proc.ts';
 import { allRefs, isRef } from '../instances.ts';
 import { drainedMark, findRun, logFolder, namesIn, readMarks } from '../layout.ts';
-import { sameProcess } from '../proc.ts';
-import { scanCommand } from './client.ts';
 import { Collection, finishRun } from './collection.ts';
+import { scanCommand } from './collector-client.ts';
 
 /** Interval of retries for runs whose shim has not come yet, and for failures. */
 const retryMs = 1000;

@@ -7,8 +7,8 @@ import {
   collectorFifo,
   createCollectorClient,
   scanCommand,
-} from '../../../../src/drivers/process/collector/client.ts';
-import { findTools } from '../../../../src/drivers/process/tools.ts';
+} from '../../../../src/drivers/process/collector/collector-client.ts';
+import { findTools } from '../../../../src/drivers/process/process-host.ts';
 import { silentLog } from '../../../../src/platform/log.ts';
 import { ManualClock } from '../../../fakes/clock.ts';
 

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readStat } from '../../../../src/drivers/proc.ts';
 import { Collection } from '../../../../src/drivers/process/collector/collection.ts';
-import { encodeRecords } from '../../../../src/drivers/process/collector/log-record.ts';
-import { readStat } from '../../../../src/drivers/process/proc.ts';
+import { encodeRecords } from '../../../../src/drivers/process/collector/log-segments.ts';
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts';
 import { isCode } from '../../../../src/platform/code.ts';
 import { ManualClock } from '../../../fakes/clock.ts';

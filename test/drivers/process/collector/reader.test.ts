@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { SegmentReader } from '../../../../src/drivers/process/collector/reader.ts';
+import { SegmentReader } from '../../../../src/drivers/process/collector/segment-reader.ts';
 import { writtenLog } from '../written-log.ts';
 
 test('what one reader returns stays the same while another one reads', async () => {

@@ -2,11 +2,10 @@ import type { ResourceLimits, Worker } from 'node:worker_threads';
 import type { Clock } from '../../platform/clock.ts';
 import { Thread, ThreadError } from '../../platform/thread.ts';
 import { SourceError } from '../source.ts';
-import type { Job, JobAnswer } from './jobs.ts';
-import type { ParseOptions, Parser } from './parser.ts';
+import type { Job, JobAnswer, ParseOptions, Parser } from './parser.ts';
 import { startThread } from './start-thread.ts';
 
-export interface ThreadedDeps {
+interface ThreadedDeps {
   clock: Clock;
   start?: (bounds: ResourceLimits) => Worker;
 }

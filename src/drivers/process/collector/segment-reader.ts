@@ -3,8 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCode } from '../../../platform/code.ts';
 import { namesIn } from '../layout.ts';
-import { maxRecordBytes } from './log-record.ts';
-import { segmentNumbers } from './segments.ts';
+import { maxRecordBytes, segmentNumbers } from './log-segments.ts';
 
 /** A place in the log of one run: an offset in bytes within a segment. */
 export interface Position {

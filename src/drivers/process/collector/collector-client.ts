@@ -6,7 +6,7 @@ import { isCode } from '../../../platform/code.ts';
 import { readPid } from '../../../platform/lock.ts';
 import type { Log } from '../../../platform/log.ts';
 import { countFiles, type FileCount } from '../../open-files.ts';
-import { type Tools, withoutInherited } from '../tools.ts';
+import { type Tools, withoutInherited } from '../process-host.ts';
 
 /** How a collector is started: the words before its folder and its FIFO. A collector of another version is replaced. */
 export interface CollectorCommand {

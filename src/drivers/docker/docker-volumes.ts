@@ -1,9 +1,9 @@
 import { labels } from '../../api/annotations.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
-import { volumeLabels } from './body.ts';
+import { volumeLabels } from './container-body.ts';
 import { hasStatus, stepError } from './docker-errors.ts';
 import type { Engine } from './engine.ts';
-import { shared } from './shared.ts';
+import { shared } from './engine-facts.ts';
 
 type Owner = Pick<RunSpec['identity'], 'store' | 'namespace' | 'agent'>;
 
