@@ -33,6 +33,10 @@ const offline = {
   }),
 };
 
+const syncing = {
+  runtime: runtimeViewOf(runtimeOf(), { state: 'Syncing' as const, message: 'Not yet.', since: start }),
+};
+
 const up = (status: InstanceStatus = {}, more: Partial<InstanceView> = {}): InstanceView =>
   viewOf(readyStatus(status), [containerOf()], more);
 const failed: InstanceView = viewOf(
@@ -106,6 +110,11 @@ describe('the condition Progressing', () => {
       'its Runtime is out of reach',
       { instances: [viewOf(readyStatus(), 'Unknown')], ...offline },
       'False RuntimeOffline: web-0: The Runtime docker does not answer: Connection refused. The instance is not started elsewhere.',
+    ],
+    [
+      'its Runtime is not listed yet',
+      { instances: [waiting], ...syncing },
+      'False RuntimeSyncing: web-0: Not yet.',
     ],
     [
       'an instance has failed for good',

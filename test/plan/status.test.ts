@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Story } from './story.ts';
-import { minute, second, start, worldOf } from './worlds.ts';
+import { iso, minute, second, start, worldOf } from './worlds.ts';
 
 const exit = (at: number) => ({ is: 'Exit', at, code: 1, cause: 'Agent', ago: 0 }) as const;
 const agent = (story: Story) => story.world.agent.status ?? {};
@@ -55,6 +55,40 @@ describe('the status of an agent', () => {
   ])('shows the instance that needs attention first: %s', (_what, play, phase, reason) => {
     const story = play(Story.ready({ spec: { replicas: 2 } })).rest();
     expect(agent(story)).toMatchObject({ phase, reason });
+  });
+
+  test('is Updating where others are Ready, and that of the instance where none is', () => {
+    const image = { is: 'Image', image: 'web:2' } as const;
+    const two = Story.ready({ spec: { replicas: 2 } })
+      .happen(image)
+      .step();
+    expect(agent(two)).toMatchObject({ phase: 'Updating', reason: 'Updating', readyReplicas: 1 });
+    expect(agent(two).message).toContain(' web-1: ');
+    const one = Story.ready().happen(image).step();
+    expect(agent(one)).toMatchObject({ phase: 'Stopping', readyReplicas: 0 });
+  });
+
+  test('counts an instance that waits for a restart as updated, as it has the spec', () => {
+    const story = Story.ready({ policy: { update: { strategy: 'OnDelete' } } });
+    story.set(({ agent: { metadata, ...rest }, now }) => ({
+      agent: { ...rest, metadata: { ...metadata, annotations: { 'agentctl.dev/restartedAt': iso(now) } } },
+    }));
+    story.rest();
+    expect(conditions(story)).toContain('Drifted True RolloutRestart');
+    expect(agent(story).updatedReplicas).toBe(1);
+    story.happen({ is: 'Image', image: 'web:2' }).rest();
+    expect(agent(story).updatedReplicas).toBe(0);
+  });
+
+  test('is looked at again when the first of its instances asks for it', () => {
+    const policy = { backoff: { schedule: ['10s'], jitter: 0 } };
+    const story = Story.ready({ spec: { replicas: 2 }, policy })
+      .happen(exit(0))
+      .rest();
+    const first = story.plan.wakeAt;
+    story.happen({ is: 'Pass', ms: 5 * second }, exit(1)).rest();
+    expect(story.plan.wakeAt).toBe(first);
+    expect(story.world.now).toBeLessThan(first ?? 0);
   });
 
   test('names what happens next, and when', () => {
