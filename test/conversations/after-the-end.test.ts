@@ -96,11 +96,17 @@ test('a character that is cut in two comes whole, though its halves are two even
 });
 
 test.each([
-  ['refusal', 'some', 'Refusal'],
-  ['max_tokens', 'some', 'MaxTokens'],
-  ['max_turn_requests', 'some', 'MaxTurnRequests'],
-  ['end_turn', '', 'EmptyAnswer'],
-])('a turn that ends with %s and %j says so', async (stopReason, answer, reason) => {
+  ['refusal', 'some', 'Refusal', 'The agent refused to go on.'],
+  ['max_tokens', 'some', 'MaxTokens', 'The answer was cut at the most tokens that it may have.'],
+  [
+    'max_turn_requests',
+    'some',
+    'MaxTurnRequests',
+    'The agent stopped at the most requests to its model that a turn may have.',
+  ],
+  ['end_turn', '', 'EmptyAnswer', 'The agent ended its turn without an answer.'],
+  ['end_turn', ' \n', 'EmptyAnswer', 'The agent ended its turn without an answer.'],
+])('a turn that ends with %s and %j says so', async (stopReason, answer, reason, error) => {
   const puppet = new AcpPuppet();
   await using at = await stage({ 'acp-a': { agent: puppet.agent } });
   const { id } = await at.send('acp-a', 'go');
@@ -108,7 +114,7 @@ test.each([
   if (answer !== '') puppet.update(text(answer));
   const [prompt] = puppet.prompts;
   if (prompt !== undefined) puppet.answer(prompt, { stopReason });
-  expect(await at.end(id)).toMatchObject({ state: 'Failed', reason, answer });
+  expect(await at.end(id)).toMatchObject({ state: 'Failed', reason, answer, error });
 });
 
 test('a turn that does its work without a word is completed', async () => {

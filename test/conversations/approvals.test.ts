@@ -279,3 +279,102 @@ describe('an option', () => {
     expect(at.puppet.told(9)).toEqual([no]);
   });
 });
+
+describe('a decision', () => {
+  const decide = (at: Stage, id: string, namespace = 'default') =>
+    at.world.talk.approvals.decide(id, namespace, 'Approved', { by: 'me' });
+
+  test('about what is not there, or is in another namespace, is not found', async () => {
+    await using at = await working();
+    at.puppet.ask(9, call);
+    const { id } = await at.asked();
+    await expect(decide(at, 'p-none')).rejects.toMatchObject({
+      code: 'NotFound',
+      message: 'approvals "p-none" not found',
+    });
+    await expect(decide(at, id, 'elsewhere')).rejects.toMatchObject({ code: 'NotFound' });
+    expect(await at.asked()).toMatchObject({ id });
+  });
+
+  test('that comes second is told the first, and who made it', async () => {
+    await using at = await working();
+    at.puppet.ask(9, call);
+    const { id } = await at.asked();
+    const first = at.world.talk.approvals.decide(id, 'default', 'Denied', { by: 'you' });
+    await expect(decide(at, id)).rejects.toMatchObject({ message: `Approval ${id} is decided already.` });
+    await first;
+    await expect(decide(at, id)).rejects.toMatchObject({
+      code: 'Conflict',
+      message: `Approval ${id} is Denied already, by you.`,
+    });
+  });
+
+  test('that nobody makes in time has expired, and the agent is told no', async () => {
+    await using at = await working({
+      permissions: { default: 'Ask', rules: [], timeout: '1m', unenforced: 'Refuse' },
+    });
+    at.puppet.ask(9, call);
+    await at.asked();
+    await at.pass(59_000);
+    expect(at.puppet.told(9)).toEqual([]);
+    await at.pass(2_000);
+    expect(await at.asked('Expired')).toBeDefined();
+    expect(at.puppet.told(9)).toEqual([no]);
+    at.puppet.answer(at.puppet.prompts[0] ?? raise('no prompt'), { stopReason: 'cancelled' });
+    expect(await at.end(at.id)).toMatchObject({
+      reason: 'PermissionDenied',
+      error: 'Permission was not given in time, and the agent broke its turn off: touch made',
+    });
+  });
+});
+
+describe('a request', () => {
+  test('is told as an Event with the commands that decide, and as events of its message', async () => {
+    await using at = await working();
+    const heard: string[] = [];
+    at.world.house.controller.recorder.onEvent((about, { type, reason, message }) => {
+      if (reason === 'ApprovalNeeded') heard.push(`${about.kind} ${type} ${message}`);
+    });
+    at.puppet.ask(9, call);
+    const { id } = await at.asked();
+    await at.decide('Approved');
+    await at.world.until(() => heard.length === 1);
+    expect(heard).toEqual([
+      `Instance Normal It asks for permission: touch made. Decide with agentctl approve ${id} or agentctl deny ${id}.`,
+    ]);
+    const told = at.world.house.journal.events(at.id).map(({ event }) => event);
+    const about = { type: 'approval', id, title: 'touch made' };
+    expect(told).toContainEqual(expect.objectContaining({ ...about, state: 'Pending' }));
+    expect(told).toContainEqual(expect.objectContaining({ ...about, state: 'Approved' }));
+  });
+
+  test('is denied while a hundred others of its instance wait, and that is told', async () => {
+    await using at = await working();
+    const heard: string[] = [];
+    at.world.house.controller.recorder.onEvent((_, { type, reason, message }) => {
+      if (reason === 'TooManyApprovals') heard.push(`${type} ${message}`);
+    });
+    const waiting = () =>
+      at.world.house.journal.approvals().filter(({ state }) => state === 'Pending').length;
+    for (let n = 1; n <= 101; n += 1) at.puppet.ask(n, { ...call, toolCallId: `t${n}` });
+    await at.world.until(() => at.puppet.told(101).length > 0);
+    expect(at.puppet.told(101)).toEqual([no]);
+    await at.world.until(() => waiting() === 100);
+    await at.world.until(() => heard.length > 0);
+    expect(heard).toEqual([
+      'Warning 100 of its requests wait for a decision: further ones are denied until some are decided.',
+    ]);
+    const told = at.world.house.journal.events(at.id).map(({ event }) => event);
+    expect(told).toContainEqual(
+      expect.objectContaining({
+        type: 'approval',
+        title: 'touch made (100 others wait for a decision already)',
+        state: 'Denied',
+      }),
+    );
+    await at.decide('Approved');
+    await at.world.until(() => waiting() === 99);
+    at.puppet.ask(200, { ...call, toolCallId: 't200' });
+    await at.world.until(() => waiting() === 100);
+  });
+});

@@ -56,9 +56,17 @@ test('a message expires when its time is over, waiting or in work', async () => 
   await using at = await stage();
   const working = await at.send('a', { timeout: 60_000 });
   const waiting = await at.send('b', { timeout: 1_000, conversation: working.conversation });
-  expect(await at.end(waiting.id)).toMatchObject({ state: 'Expired', reason: 'Timeout' });
+  expect(await at.end(waiting.id)).toMatchObject({
+    state: 'Expired',
+    reason: 'Timeout',
+    error: 'No instance had taken it before the timeout.',
+  });
   expect(at.world.ends.has(working.id)).toBe(false);
-  expect(await at.end(working.id)).toMatchObject({ state: 'Expired', reason: 'Timeout' });
+  expect(await at.end(working.id)).toMatchObject({
+    state: 'Expired',
+    reason: 'Timeout',
+    error: 'The agent had not ended its turn before the timeout.',
+  });
 });
 
 test('an agent that is silent for too long is broken off, but not while a tool call is open', async () => {
@@ -166,7 +174,13 @@ test('what an interrupted turn is told is told again after one that was cut shor
   await at.heard(2);
   at.puppet.run(id).end(1);
   await at.heard(3);
-  expect(at.puppet.turns.map(({ message }) => /interrupted/.test(message))).toEqual([false, true, true]);
+  const again = `[agentctl] Your turn on the message below was interrupted: run 1 of w-0 ended. Check what of it is done already, do not do it twice, and finish it.\n\na`;
+  const told = at.puppet.turns.map(({ message }) => message.replace(' with exit code 1', ''));
+  expect(told).toEqual(['a', again, again]);
+  const notes = at.world.house.journal
+    .events(id)
+    .flatMap(({ event }) => (event.type === 'note' ? [event.text] : []));
+  expect(notes).toEqual(['It is taken up again, by w-0.', 'It is taken up again, by w-0.']);
 });
 
 test('a cancel while the run that has it dies is no message sent again', async () => {

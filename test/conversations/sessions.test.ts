@@ -93,7 +93,11 @@ test('a session that is not opened holds up no other conversation, says so, and 
   const other = await at.send('acp', 'other');
   await prompted(at, puppet, 2);
   expect(told(puppet)).toEqual(['other']);
-  expect(at.message(stuck.id)).toMatchObject({ state: 'Pending', reason: 'OpeningSession' });
+  expect(at.message(stuck.id)).toMatchObject({
+    state: 'Pending',
+    reason: 'OpeningSession',
+    error: 'acp-0 has not opened its session for 5 s.',
+  });
   puppet.end();
   await at.end(other.id);
   expect(await at.end(stuck.id, 70_000)).toMatchObject({
@@ -157,7 +161,15 @@ test('a refusal that may pass is asked again, and loses no conversation', async 
   locked = 99;
   await restart(at, puppet);
   const third = await at.send('acp', 'three', { conversation });
-  expect(await at.end(third.id)).toMatchObject({ state: 'Failed', reason: 'NoSession' });
+  await at.world.until(() => at.message(third.id)?.reason === 'OpeningSession');
+  expect(at.message(third.id)?.error).toMatch(/the database is locked.*\. It is asked again\.$/);
+  expect(await at.end(third.id)).toMatchObject({
+    state: 'Failed',
+    reason: 'NoSession',
+    error: expect.stringMatching(
+      new RegExp(`the database is locked.* Send it again: agentctl messages retry ${third.id}\\.$`),
+    ),
+  });
   expect(at.world.house.journal.conversation(conversation)).toMatchObject({ state: 'Open' });
 });
 
@@ -175,6 +187,9 @@ test('an agent that cannot take a session up again is not spoken to as if it kne
   puppet.end();
   await at.end(id);
   expect(at.world.house.journal.events(id, 0, 10)[0]).toMatchObject({
-    event: { type: 'note', text: expect.stringContaining('Its session is new') },
+    event: {
+      type: 'note',
+      text: 'Its session is new: the one of before could not be taken up, and what was said in this conversation is not known to it.',
+    },
   });
 });

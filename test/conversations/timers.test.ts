@@ -40,7 +40,11 @@ test('each sign of life counts as one, and silence from the last on', async () =
   await at.pass(4 * minutes);
   expect(at.world.ends.has(id)).toBe(false);
   await at.pass(2 * minutes);
-  expect(await at.end(id)).toMatchObject({ state: 'Failed', reason: 'Inactive' });
+  expect(await at.end(id)).toMatchObject({
+    state: 'Failed',
+    reason: 'Inactive',
+    error: 'The agent was silent for 300 s.',
+  });
 });
 
 test('one that was being broken off before a restart of the controller is given up after it', async () => {
