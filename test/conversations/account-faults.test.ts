@@ -1,5 +1,13 @@
-import { expect, test } from 'vitest';
-import { accountFault, untilOf } from '../../src/conversations/agent-account.ts';
+import { describe, expect, test } from 'vitest';
+import type { Agent } from '../../src/api/objects.ts';
+import {
+  type Account,
+  accountFault,
+  holdOf,
+  quotaGate,
+  untilOf,
+} from '../../src/conversations/agent-account.ts';
+import { agentOf } from '../plan/worlds.ts';
 import { AcpPuppet } from './acp-puppet.ts';
 import { stage } from './stage.ts';
 
@@ -177,4 +185,54 @@ test('an agent that is at its limit says so in a condition and an Event, until a
   await at.world.until(() => told('LoggedIn')?.status === 'False');
   expect(await turn()).toMatchObject({ state: 'Completed' });
   await at.world.until(() => told('WithinQuota')?.status === 'True' && told('LoggedIn')?.status === 'True');
+});
+
+describe('the gate of an Agent whose quota is used up', () => {
+  const agent = agentOf({}, { generation: 2, annotations: { 'agentctl.dev/resume': 'a' } });
+  const hour = 3_600_000;
+  const report = (until: number, message = 'none left', asked = holdOf(agent, 0, now).asked): Account => ({
+    WithinQuota: { status: 'False', reason: 'QuotaExceeded', message, hold: { until, asked } },
+  });
+
+  test('is none where no instance has reported it, or it has not said until when', () => {
+    const { hold: _, ...view } = report(0).WithinQuota ?? {};
+    const accounts = [{}, { LoggedIn: report(now + hour).WithinQuota }, { WithinQuota: view }] as Account[];
+    expect(quotaGate(agent, accounts, now)).toBeUndefined();
+  });
+
+  test('is held until the last of the reported times, and says how to go on earlier', () => {
+    const accounts = [report(now + hour), report(now + 3 * hour, 'all gone'), report(now + 2 * hour)];
+    expect(quotaGate(agent, accounts, now)).toEqual({
+      name: 'quota',
+      state: 'Held',
+      until: now + 3 * hour,
+      reason: 'QuotaExceeded',
+      message: 'Its agent reports: all gone. To continue earlier: agentctl resume web.',
+    });
+  });
+
+  test('has the words of the first of those that report the same time', () => {
+    const accounts = [report(now + hour, 'one'), report(now + hour, 'other')];
+    expect(quotaGate(agent, accounts, now)?.message).toContain(' one.');
+  });
+
+  test('is not held longer than a day, as after a clock that was set back', () => {
+    expect(quotaGate(agent, [report(now + 24 * hour)], now)).toBeDefined();
+    expect(quotaGate(agent, [report(now + 24 * hour + 1)], now)).toBeUndefined();
+    expect(holdOf(agent, now + 48 * hour, now).until).toBe(now + 24 * hour);
+    expect(holdOf(agent, now + hour, now).until).toBe(now + hour);
+  });
+
+  test.each<[string, Partial<Agent['metadata']>]>([
+    ['its spec was changed', { generation: 3, annotations: { 'agentctl.dev/resume': 'a' } }],
+    ['it was resumed', { generation: 2, annotations: { 'agentctl.dev/resume': 'b' } }],
+    [
+      'it was restarted',
+      { generation: 2, annotations: { 'agentctl.dev/resume': 'a', 'agentctl.dev/restartedAt': 'now' } },
+    ],
+  ])('is open once %s', (_, metadata) => {
+    const accounts = [report(now + hour)];
+    expect(quotaGate(agent, accounts, now)).toBeDefined();
+    expect(quotaGate(agentOf({}, metadata), accounts, now)).toBeUndefined();
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Agent, New } from '../../src/api/objects.ts';
 import { Puppet } from './puppet.ts';
-import { key, stage } from './stage.ts';
+import { key, type Stage, stage } from './stage.ts';
 
 type Spec = New<Agent>['spec'];
 
@@ -147,4 +147,77 @@ describe('a question', () => {
     await at.world.until(() => sleeper.turns.length === 1);
     expect(sleeper.turns).toMatchObject([{ message: 'awake?' }]);
   });
+});
+
+describe('what happens in the background of a question', () => {
+  test('is told to who follows the message that it belongs to, with the agent that it is from', async () => {
+    await using at = await pair();
+    await at.ask();
+    const [asked] = at.other.turns;
+    at.other.say(asked?.messageId ?? '', {
+      type: 'bg_event',
+      source: 'route:one',
+      conversationId: asked?.conversationId,
+      event: { step: 1 },
+    });
+    const events = () => at.world.house.journal.events(at.id).map(({ event }) => event);
+    await at.world.until(() => events().some(({ type }) => type === 'background'));
+    expect(events()).toContainEqual(
+      expect.objectContaining({ type: 'background', source: 'agent:other', event: { step: 1 } }),
+    );
+    const own = at.world.house.journal.events(asked?.messageId ?? '').map(({ event }) => event);
+    expect(own).toContainEqual(expect.objectContaining({ type: 'background', source: 'route:one' }));
+  });
+});
+
+describe('an agent that asks by its tools', () => {
+  const asker = (at: Stage, name: string) => {
+    const { conversations, cache } = at.world.house.controller;
+    const agent = cache.agents.get(`default/${name}`);
+    if (agent === undefined) throw new Error(`there is no agent ${name}`);
+    const instance = `${name}-0`;
+    const { uid = '' } = at.world.house.instance(instance)?.metadata ?? {};
+    const sender = { kind: 'Agent', namespace: 'default', name, instance, uid } as const;
+    const ask = (to: string, conversation?: string) =>
+      conversations.ask(agent, sender, { to, text: 'what?', conversation });
+    return { ask };
+  };
+
+  test('goes on with its own conversations alone', async () => {
+    await using at = await pair();
+    const third = new Puppet();
+    at.world.programs.set('third', third.agent);
+    await at.world.agent('third', { fleetAccess: 'Peers' });
+    await at.ready(3);
+    const [one, other] = [asker(at, 'one'), asker(at, 'other')];
+    const first = await one.ask('third');
+    await at.world.until(() => third.turns.length === 1);
+    third.say(first.id, { type: 'route_done', requestId: third.turns[0]?.requestId, response: 'that' });
+    await at.end(first.id);
+    expect(await one.ask('third', first.conversation)).toMatchObject({ conversation: first.conversation });
+    await expect(other.ask('third', first.conversation)).rejects.toMatchObject({ code: 'NotFound' });
+    const people = at.message(at.id)?.conversation;
+    await expect(other.ask('one', people)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  test('asks for the message that it works on, and for none where it works on several', async () => {
+    await using at = await pair({ one: { conversations: { perInstance: 2 } } });
+    const one = asker(at, 'one');
+    expect(await one.ask('other')).toMatchObject({ parent: at.id, hops: 1 });
+    await at.send('one', 'second');
+    await at.world.until(() => at.one.turns.length === 2);
+    const { parent, hops } = await one.ask('other');
+    expect([parent, hops]).toEqual([undefined, 1]);
+  });
+});
+
+test('how many messages wait for an Agent is known by its name', async () => {
+  await using at = await pair();
+  const { conversations } = at.world.house.controller;
+  const { conversation } = at.message(at.id) ?? {};
+  for (const text of ['a', 'b']) await at.send('one', text, { conversation });
+  expect(conversations.waiting({ name: 'one' })).toBe(2);
+  expect(conversations.waiting(key('one'))).toBe(2);
+  expect(conversations.waiting({ namespace: 'elsewhere', name: 'one' })).toBe(0);
+  expect(conversations.waiting({ name: 'other' })).toBe(0);
 });
