@@ -173,6 +173,22 @@ test('a refusal that may pass is asked again, and loses no conversation', async 
   expect(at.world.house.journal.conversation(conversation)).toMatchObject({ state: 'Open' });
 });
 
+test('a session that the agent has lost ends the message and its conversation, and says what to do', async () => {
+  const error = { code: -32002, message: 'no session s1' };
+  const { at: staged, conversation } = await resumed({ 'session/load': () => ({ error }) });
+  await using at = staged;
+  const { id } = await at.send('acp', 'two', { conversation });
+  expect(await at.end(id)).toMatchObject({
+    state: 'Failed',
+    reason: 'SessionLost',
+    error: expect.stringMatching(/no session s1.* Begin a new conversation\.$/),
+  });
+  expect(at.world.house.journal.conversation(conversation)).toMatchObject({
+    state: 'Closed',
+    reason: 'SessionLost',
+  });
+});
+
 test('an agent that cannot take a session up again is not spoken to as if it knew, and that is told', async () => {
   const {
     puppet,
