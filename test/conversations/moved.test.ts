@@ -39,3 +39,19 @@ test('what a conversation waits for goes to another instance when its own is del
     expect(world.ledger.effects.get(n + 1)).toBe(1);
   }
 });
+
+test('nothing is kept of an instance that is gone', async () => {
+  await using world = await TalkWorld.open();
+  await world.agent('acp', { replicas: 2 });
+  await world.until(() => world.talk.census().links.filter(({ state }) => state === 'Ready').length === 2);
+  const uids = () => world.house.journal.load().links.map(({ uid }) => uid);
+  const [stays, goes] = ['acp-0', 'acp-1'].map((name) => world.house.instance(name)?.metadata.uid);
+  expect(new Set(uids())).toEqual(new Set([stays, goes]));
+  await world.agent('acp', { replicas: 1 });
+  await world.until(() => world.house.instance('acp-1') === undefined);
+  await world.until(() => !uids().includes(goes ?? ''));
+  expect(uids()).toEqual([stays]);
+  const { links, drained } = world.talk.census();
+  expect(links.map(({ instance }) => instance)).toEqual(['acp-0']);
+  expect(drained).toBe(0);
+});
