@@ -2,9 +2,8 @@ import { ApiError } from '../api/errors.ts';
 import type { Agent, Message } from '../api/objects.ts';
 import { type Fleet, fleetOf } from '../client/fleet.ts';
 import type { Resources } from '../client/resources.ts';
+import { checkAccess } from '../conversations/peers.ts';
 import type { AgentSender, Asking, ToolsTalk } from '../conversations/ports.ts';
-import { checkAccess } from '../conversations/routes.ts';
-
 import type { Parser } from '../sources/parsing/parser.ts';
 
 interface Parts {

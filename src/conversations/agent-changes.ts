@@ -2,23 +2,24 @@ import { type Agent, keyText } from '../api/objects.ts';
 import { beginning, sentence } from '../api/text.ts';
 import type { NewEvent } from '../client/recorder.ts';
 import { type Envelope, isFinal } from '../messages/message.ts';
+import { metrics } from '../platform/metrics.ts';
 import type { Prompts } from './agent-prompts.ts';
 import type { Links } from './links.ts';
-import { countEnd } from './message-meters.ts';
-import type { Turns } from './message-turns.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, recordOf } from './open-message.ts';
+import type { Peers } from './peers.ts';
 import type { Approvals } from './pending-approvals.ts';
 import type { Context } from './ports.ts';
-import type { Routes } from './routes.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
 
 const idleLook = 1_000;
+const endReasons = metrics.messagesEnded.labels.reason;
 /** Characters of an error in an Event. */
 const mostTold = 1_000;
 
 interface AgentChangesDeps {
-  turns: Turns;
-  routes: Routes;
+  ends: TurnEnds;
+  peers: Peers;
   approvals: Approvals;
   prompts: Prompts;
   links: Links;
@@ -28,33 +29,33 @@ interface AgentChangesDeps {
 export class AgentChanges {
   readonly #context: Context;
   readonly #talk: TalkState;
-  readonly #turns: Turns;
+  readonly #ends: TurnEnds;
   readonly #prompts: Prompts;
 
   constructor(
     context: Context,
     talk: TalkState,
-    { approvals, links, prompts, routes, turns }: AgentChangesDeps,
+    { approvals, ends, links, peers, prompts }: AgentChangesDeps,
   ) {
     this.#context = context;
     this.#talk = talk;
-    this.#turns = turns;
+    this.#ends = ends;
     this.#prompts = prompts;
     talk.signals.on('drained', (key) => this.#drained(key));
     talk.signals.on('ended', (message) => this.#ended(message));
     const { cache } = context;
-    const peers = (): void => routes.peersChanged();
+    const changed = (): void => peers.changed();
     cache.agents.addHandler({
-      added: peers,
+      added: changed,
       updated: (before, now) => {
         if (before.metadata.generation !== now.metadata.generation) {
-          peers();
+          peers.changed();
           approvals.specChanged(keyText(now.metadata));
         }
         if (before.status?.phase !== now.status?.phase) this.#giveUp(now);
       },
       deleted: ({ metadata }) => {
-        peers();
+        peers.changed();
         this.#failAll(keyText(metadata), metadata.uid);
         prompts.forget(metadata.uid);
       },
@@ -93,9 +94,15 @@ export class AgentChanges {
   /** A message has ended, and this is on disk. */
   #ended(message: Envelope): void {
     const key = keyOf(message);
-    countEnd(this.#context.meters, message);
+    const { meters, recorder } = this.#context;
+    const { state, reason, deliveredAt, endedAt } = message;
+    const word = state === 'Completed' ? state : reason;
+    // Reasons that are not in the table, as of a later protocol, are counted together.
+    meters.messagesEnded.inc({ reason: endReasons.find((known) => known === word) ?? 'Other' });
+    if (deliveredAt !== undefined && endedAt !== undefined)
+      meters.messageTurnSeconds.observe({}, Math.max(0, endedAt - deliveredAt) / 1_000); // the clock may have been set back
     const agent = this.#context.agent(key);
-    if (agent !== undefined) this.#context.recorder.recordEvent(agent, happeningOf(message));
+    if (agent !== undefined) recorder.recordEvent(agent, happeningOf(message));
     if (message.uid === undefined) return;
     const status = this.#context.instance(message.uid)?.status;
     if (agent === undefined || this.#talk.box(key).current(message.uid).size > 0) return;
@@ -115,7 +122,7 @@ export class AgentChanges {
     const key = keyText(agent.metadata);
     for (const open of this.#talk.opens.values())
       if (keyOf(open.message) === key && open.message.attempts > 0 && open.message.state === 'Pending')
-        this.#turns.finish(open, {
+        this.#ends.finish(open, {
           state: 'Failed',
           reason: 'AgentFailed',
           error: `The turn was interrupted, and the agent is ${phase}: ${agent.status?.message ?? ''}`,
@@ -125,11 +132,10 @@ export class AgentChanges {
   #release(uid: string): void {
     for (const [key, box] of this.#talk.boxes()) {
       for (const open of [...box.current(uid)])
-        this.#turns.interrupt(open, 'its instance is gone', undefined, { unread: true });
+        this.#ends.interrupt(open, 'its instance is gone', undefined, { unread: true });
       const threads = box.release(uid);
       if (threads.length === 0) continue;
-      const entries = threads.map(({ record }) => ({ type: 'Conversation' as const, conversation: record }));
-      this.#talk.writer.note(entries);
+      this.#talk.writer.note(threads.map(recordOf));
       this.#talk.signals.emit('due', key);
       this.#context.enqueue(key);
     }
@@ -138,7 +144,7 @@ export class AgentChanges {
   #failAll(key: string, uid?: string): void {
     for (const open of [...this.#talk.opens.values()])
       if (keyOf(open.message) === key && !isFinal(open.message.state))
-        this.#turns.finish(open, {
+        this.#ends.finish(open, {
           state: 'Failed',
           reason: 'AgentDeleted',
           error: `Agent ${key} was deleted.`,
@@ -147,8 +153,8 @@ export class AgentChanges {
     for (const { id, state } of this.#context.journal.conversations({ namespace, agent })) {
       const thread = state === 'Open' ? this.#talk.thread(id) : undefined;
       if (thread === undefined) continue;
-      this.#turns.close(thread, 'AgentDeleted');
-      this.#talk.writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      this.#ends.close(thread, 'AgentDeleted');
+      this.#talk.writer.note([recordOf(thread)]);
     }
     this.#talk.dropBox(key, uid);
   }

@@ -1,8 +1,9 @@
 import { type Agent, keyText } from '../api/objects.ts';
 import type { Instant } from '../plan/times.ts';
 import type { InboxView } from '../plan/world.ts';
-import type { Marks } from './marks.ts';
-import type { Draft, Intake } from './message-intake.ts';
+import type { Draft } from './drafts.ts';
+import type { Marks } from './ledger.ts';
+import type { Intake } from './message-intake.ts';
 import { keyOf } from './open-message.ts';
 import type { TalkState } from './talk-state.ts';
 

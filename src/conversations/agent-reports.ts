@@ -3,17 +3,21 @@ import type { Fleet } from '../client/fleet.ts';
 import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
 import { holdOf } from './agent-account.ts';
 import type { Enforcement } from './enforcement.ts';
+import type { HeldThreads } from './held-threads.ts';
 import type { Link, LinkDeps } from './link.ts';
-import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
 import type { Context, Tools } from './ports.ts';
 import type { Routes } from './routes.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
+import type { TurnReports } from './turn-reports.ts';
 
 interface AgentReportsDeps {
   tools: Pick<Tools, 'fleet'>;
-  turns: Turns;
+  turns: TurnReports;
+  ends: TurnEnds;
+  held: HeldThreads;
   routes: Routes;
   approvals: Approvals;
   enforcement: Enforcement;
@@ -36,17 +40,20 @@ export class AgentReports {
     return {
       event: (id, event) => this.#event(link(), id, event),
       after: (whose, event) => this.#deps.turns.after(link(), whose, event),
-      released: (id) => this.#deps.turns.released(link(), id),
+      released: (id) => {
+        const to = link();
+        this.#deps.held.release(to.target, ({ message }) => message === id, to);
+      },
       acknowledged: (id) => this.#deps.turns.acknowledged(link(), id),
       ended: (id, result) => this.#deps.turns.ended(link(), id, result),
       permission: (id, permission) => {
         link().charge();
-        this.#deps.approvals.asked(link(), this.#deps.turns.current(link(), id), permission);
+        this.#deps.approvals.asked(link(), this.#talk.current(link(), id), permission);
       },
       used: (id, use) => this.#used(link(), id, use),
       route: ({ message, ...request }) => {
         link().charge();
-        this.#deps.routes.asked(link(), this.#deps.turns.current(link(), message), request);
+        this.#deps.routes.asked(link(), this.#talk.current(link(), message), request);
       },
       manage: (request) => {
         link().charge();
@@ -61,17 +68,17 @@ export class AgentReports {
     this.#deps.turns.event(link, id, event);
     if (event.type !== 'background') return;
     // Background events of a question's turn are also shown to those who follow the message it belongs to.
-    const parent = this.#talk.opens.get(this.#deps.turns.current(link, id)?.message.parent ?? '');
+    const parent = this.#talk.opens.get(this.#talk.current(link, id)?.message.parent ?? '');
     if (parent !== undefined)
       link.push(this.#talk.events.add(parent, { ...event, source: `agent:${link.target.agent}` }));
   }
 
   #used(link: Link, id: string | undefined, use: ToolUse): void {
-    const open = this.#deps.turns.current(link, id);
+    const open = this.#talk.current(link, id);
     if (this.#deps.enforcement.used(link, open, use)) return;
     const accepts = this.#context.agent(keyOf(link.target))?.spec.permissions?.unenforced === 'Accept';
     if (!accepts && open !== undefined)
-      this.#deps.turns.cancel(open, {
+      this.#deps.ends.cancel(open, {
         reason: 'PermissionsNotEnforced',
         message: 'The agent used a tool without asking for permission.',
       });

@@ -1,22 +1,21 @@
+import { backoffDelay, retryOf } from '../api/errors.ts';
 import type { Agent } from '../api/objects.ts';
 import { sentence } from '../api/text.ts';
-import type { Entry, MessageChange } from '../messages/journal.ts';
-import type { Message } from '../messages/message.ts';
+import type { Entry } from '../messages/journal.ts';
 import { type Connection, ProtocolError, type Turn } from '../protocols/protocol.ts';
 import type { Link } from './link.ts';
 import type { Taker } from './mailbox.ts';
-import { countDelivery } from './message-meters.ts';
-import { cancelledEnd, type Turns } from './message-turns.ts';
-import { keyOf, type Open } from './open-message.ts';
+import { change, keyOf, type Open, recordOf } from './open-message.ts';
 import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 import { Openings, prefaceOf } from './thread-sessions.ts';
+import { cancelledEnd, type TurnEnds } from './turn-ends.ts';
 
 const writeAgain = 1_000;
 /** Milliseconds. An agent that has not opened a session by then does not block other conversations. */
 const slow = 5_000;
-/** Delays before a session is requested again after a failure that may be temporary. */
-const askAgain = [1_000, 4_000];
+/** How often a session is requested again after a failure that may be temporary. */
+const mostRefusals = 2;
 /** Milliseconds to read what a run wrote while the controller was down. */
 const catchUp = 500;
 
@@ -24,16 +23,16 @@ const catchUp = 500;
 export class Deliveries {
   readonly #context: Context;
   readonly #talk: TalkState;
-  readonly #turns: Turns;
+  readonly #ends: TurnEnds;
   readonly #isHeld: (agent: Agent) => boolean;
   readonly #due = new Set<string>();
   readonly #openings = new Openings();
 
   /** `isHeld`: whether a gate holds the Agent. */
-  constructor(context: Context, talk: TalkState, turns: Turns, isHeld: (agent: Agent) => boolean) {
+  constructor(context: Context, talk: TalkState, ends: TurnEnds, isHeld: (agent: Agent) => boolean) {
     this.#context = context;
     this.#talk = talk;
-    this.#turns = turns;
+    this.#ends = ends;
     this.#isHeld = isHeld;
     talk.signals.on('due', (key) => this.#soon(key));
   }
@@ -88,11 +87,11 @@ export class Deliveries {
 
   async #deliver(open: Open, link: Link): Promise<void> {
     const { message, thread } = open;
-    const { clock, journal, meters } = this.#context;
+    const { clock, meters } = this.#context;
     const { writer } = this.#talk;
     const { connection, target } = link;
     const { delivery } = open;
-    if (connection === undefined) return this.#turns.requeue(open);
+    if (connection === undefined) return this.#ends.requeue(open);
     const { record } = thread;
     let isNew = false;
     try {
@@ -102,28 +101,28 @@ export class Deliveries {
       return;
     }
     if (open.delivery !== delivery) {
-      if (thread.record.session !== record.session)
-        writer.note([{ type: 'Conversation', conversation: thread.record }]);
+      if (thread.record.session !== record.session) writer.note([recordOf(thread)]);
       return;
     }
-    if (open.cancellation !== undefined) return this.#turns.finish(open, cancelledEnd(open), link);
+    if (open.cancellation !== undefined) return this.#ends.finish(open, cancelledEnd(open), link);
     const agent = this.#context.agent(keyOf(message));
     const isHeld = agent !== undefined && this.#isHeld(agent);
     if (isHeld || (open.stalled && !this.#hasRoom(open, link))) {
-      writer.note([{ type: 'Conversation', conversation: thread.record }]);
-      return this.#turns.requeue(open);
+      writer.note([recordOf(thread)]);
+      return this.#ends.requeue(open);
     }
     open.stalled = false;
     open.refusals = 0;
     const { session = '' } = thread.record;
-    const text = journal.message(message.id)?.text ?? '';
     const again = message.attempts > 0 || open.seq > 0;
-    Object.assign(message, {
+    const { instance, uid, run } = target;
+    const attempts = message.attempts + 1;
+    const delivered = change(open, {
       state: 'Delivered',
-      attempts: message.attempts + 1,
-      instance: target.instance,
-      uid: target.uid,
-      run: target.run,
+      attempts,
+      instance,
+      uid,
+      run,
       written: false,
       produced: false,
       // Identifies the delivery, so it must never repeat.
@@ -131,15 +130,9 @@ export class Deliveries {
       reason: undefined,
       error: undefined,
     });
-    const { state, attempts, instance, uid, run, written, produced, deliveredAt } = message;
-    const waited = { reason: undefined, error: undefined };
-    const set: MessageChange = {
-      ...{ state, attempts, instance, uid, run, written, produced, deliveredAt },
-      ...waited,
-    };
-    const entries: Entry[] = [{ type: 'Change', id: message.id, set }];
+    const entries: Entry[] = [delivered];
     if (thread.record.instance !== instance) thread.record = { ...thread.record, instance, uid };
-    if (thread.record !== record) entries.push({ type: 'Conversation', conversation: thread.record });
+    if (thread.record !== record) entries.push(recordOf(thread));
     if (again) {
       const what = message.interrupted === undefined ? 'sent again' : 'taken up again';
       entries.push(
@@ -154,11 +147,13 @@ export class Deliveries {
     open.heardAt = clock.now();
     link.flush(); // journals the end of the previous turn first
     await writer.write(entries);
-    countDelivery(meters, message, again);
+    meters.messageDeliveries.inc({ attempt: again ? 'later' : 'first' });
+    const waited = (message.deliveredAt ?? 0) - message.createdAt;
+    if (!again) meters.messageWaitSeconds.observe({}, Math.max(0, waited) / 1_000); // the clock may have been set back
     this.#talk.changed('Message', message.id);
     if (open.delivery !== delivery || link.state === 'Drained') return;
     const preface = prefaceOf(thread.record, link.settings);
-    await this.#prompt(open, link, { ...turnOf(open, session), text: withNote(text, message), preface });
+    await this.#prompt(open, link, { ...this.#turnOf(open, session), preface });
   }
 
   /**
@@ -180,12 +175,10 @@ export class Deliveries {
 
   /** Marks the message as waiting for its session, and frees its place for others meanwhile. */
   #stall(open: Open, why: string): void {
-    const { message } = open;
     open.stalled = true;
-    Object.assign(message, { reason: opening, error: why });
-    this.#talk.writer.note([{ type: 'Change', id: message.id, set: { reason: opening, error: why } }]);
-    this.#talk.changed('Message', message.id);
-    this.dispatch(keyOf(message));
+    this.#talk.writer.note([change(open, { reason: opening, error: why })]);
+    this.#talk.changed('Message', open.message.id);
+    this.dispatch(keyOf(open.message));
   }
 
   /** Returns whether the instance has a free place: others may have taken it. */
@@ -193,6 +186,14 @@ export class Deliveries {
     const agent = this.#context.agent(keyOf(message));
     const { perInstance = 1 } = agent === undefined ? {} : this.#context.rules(agent);
     return this.#busy(keyOf(message), target.uid) < perInstance;
+  }
+
+  /** Returns the turn with its text, and with what the agent must know of an interruption. */
+  #turnOf(open: Open, session: string): Turn {
+    const { id, interrupted } = open.message;
+    const text = this.#context.journal.message(id)?.text ?? '';
+    const about = `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.`;
+    return { ...turnOf(open, session), text: interrupted === undefined ? text : `${about}\n\n${text}` };
   }
 
   async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {
@@ -204,36 +205,34 @@ export class Deliveries {
       return this.#later(open, delivery);
     }
     if (open.delivery !== delivery) return;
-    message.written = true;
-    link.push([{ type: 'Change', id: message.id, set: { written: true } }]);
+    link.push([change(open, { written: true })]);
     if (open.cancellation !== undefined) link.connection?.cancel(message.id);
   }
 
   /** Delivers it again after a pause, unless the end of the run has decided about it. */
   #later(open: Open, delivery: number, pause = writeAgain): void {
     this.#context.clock.after(pause, () => {
-      if (open.delivery === delivery && !open.message.written) this.#turns.requeue(open);
+      if (open.delivery === delivery && !open.message.written) this.#ends.requeue(open);
     });
   }
 
   #noSession(open: Open, link: Link, error: unknown) {
+    const retry = retryOf(error);
     // The end of the run decides this case. If only the pipes are being reopened, it is tried again.
-    if (error instanceof ProtocolError && error.code === 'Closed') return this.#later(open, open.delivery);
+    if (retry === 'Backoff') return this.#later(open, open.delivery);
     const text = sentence(error instanceof Error ? error.message : String(error));
-    const reason = error instanceof ProtocolError ? error.code : undefined;
-    const pause = reason === 'LoadFailed' ? askAgain[open.refusals] : undefined;
-    if (pause !== undefined) {
+    if (typeof retry === 'object' && 'from' in retry && open.refusals < mostRefusals) {
       open.refusals += 1;
       this.#stall(open, `${text} It is asked again.`);
-      return this.#later(open, open.delivery, pause);
+      return this.#later(open, open.delivery, backoffDelay(retry, open.refusals));
     }
-    if (reason === 'LoadRefused') {
-      this.#turns.close(open.thread, 'SessionLost');
+    if (error instanceof ProtocolError && error.code === 'LoadRefused') {
+      this.#ends.close(open.thread, 'SessionLost');
       const lost = `${text} Begin a new conversation.`;
-      return this.#turns.finish(open, { state: 'Failed', reason: 'SessionLost', error: lost }, link);
+      return this.#ends.finish(open, { state: 'Failed', reason: 'SessionLost', error: lost }, link);
     }
     const again = `${text} Send it again: agentctl messages retry ${open.message.id}.`;
-    this.#turns.finish(open, { state: 'Failed', reason: 'NoSession', error: again }, link);
+    this.#ends.finish(open, { state: 'Failed', reason: 'NoSession', error: again }, link);
   }
 
   /**
@@ -243,11 +242,11 @@ export class Deliveries {
   confirmDelivery(link: Link): void {
     for (const open of this.#talk.box(keyOf(link.target)).current(link.target.uid)) {
       const { id, state, deliveredAt, written } = open.message;
-      if (open.cancellation !== undefined && written && this.#turns.current(link, id) === open)
+      if (open.cancellation !== undefined && written && this.#talk.current(link, id) === open)
         link.connection?.cancel(id);
       if (state !== 'Delivered') continue;
       const isSo = (): boolean =>
-        this.#turns.current(link, open.message.id) === open &&
+        this.#talk.current(link, open.message.id) === open &&
         open.message.deliveredAt === deliveredAt &&
         open.message.state === 'Delivered' &&
         !open.message.written &&
@@ -263,11 +262,7 @@ export class Deliveries {
   #confirmDelivery(open: Open, link: Link): void {
     const { message, thread } = open;
     if (link.protocol.capabilities.onInterrupted === 'Retry') {
-      const text = this.#context.journal.message(message.id)?.text ?? '';
-      void this.#prompt(open, link, {
-        ...turnOf(open, thread.record.session ?? ''),
-        text: withNote(text, message),
-      });
+      void this.#prompt(open, link, this.#turnOf(open, thread.record.session ?? ''));
       return;
     }
     open.cancellation ??= {
@@ -296,8 +291,3 @@ export function turnOf(open: Open, session: string): Turn {
     text: '',
   };
 }
-
-const withNote = (text: string, { interrupted }: Pick<Message, 'interrupted'>): string =>
-  interrupted === undefined
-    ? text
-    : `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.\n\n${text}`;

@@ -72,18 +72,12 @@ export class JournalObjects implements VirtualKinds {
         return this.#messages({ ...filter, conversation: fields?.get('spec.conversation') }, after);
       case 'Conversation': {
         const counts = this.#journal.counts();
-        const all = this.#journal.conversations(filter).reverse();
-        return following(
-          all.map((conversation) => this.conversation(conversation, counts)),
-          after,
-        );
+        const all = this.#journal.conversations(filter).map((one) => this.conversation(one, counts));
+        return following(all.reverse(), after);
       }
       case 'Approval': {
-        const all = this.#journal.approvals(filter).reverse();
-        return following(
-          all.map((approval) => this.approval(approval)),
-          after,
-        );
+        const all = this.#journal.approvals(filter).map((one) => this.approval(one));
+        return following(all.reverse(), after);
       }
     }
   }
@@ -228,19 +222,19 @@ export class JournalObjects implements VirtualKinds {
   }
 
   #find(kind: VirtualKind, id: string): VirtualObject | undefined {
+    const found = this.#record(kind, id);
+    return found === undefined ? undefined : this.#object(found);
+  }
+
+  #record(kind: VirtualKind, id: string): Gone | undefined {
+    const of = <K, R>(of: K, record: R | undefined) => record && { kind: of, record };
     switch (kind) {
-      case 'Message': {
-        const message = this.#journal.message(id);
-        return message === undefined ? undefined : this.message(message);
-      }
-      case 'Conversation': {
-        const conversation = this.#journal.conversation(id);
-        return conversation === undefined ? undefined : this.conversation(conversation);
-      }
-      case 'Approval': {
-        const approval = this.#journal.approval(id);
-        return approval === undefined ? undefined : this.approval(approval);
-      }
+      case 'Message':
+        return of(kind, this.#journal.message(id));
+      case 'Conversation':
+        return of(kind, this.#journal.conversation(id));
+      case 'Approval':
+        return of(kind, this.#journal.approval(id));
     }
   }
 

@@ -1,11 +1,12 @@
-import type { Entry } from '../messages/journal.ts';
+import { type Entry, type Journal, JournalError, type Spare } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
-import type { Writer } from './writer.ts';
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
 
 /** Unwritten batches. Above this, no more output is read. */
 const mostUnwritten = 64;
 
-export interface LedgerDeps {
+interface LedgerDeps {
   record: LinkRecord;
   writer: Writer;
   /** Runs the work and logs what it throws. */
@@ -163,4 +164,111 @@ export function merged(entries: readonly Entry[]): Entry[] {
     );
   }
   return out.filter((entry) => entry !== undefined);
+}
+
+const tryAgain = 1_000;
+
+/** Writes what has happened. This cannot be refused, so entries wait in order while the disk is full. */
+export class Writer {
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #abort = new AbortController();
+  /** Why the last write waits, so that it is logged once. */
+  #cause: JournalError['code'] | undefined;
+  #held: Promise<void> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(journal: Journal, clock: Clock, log: Log) {
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Resolves when the entries are on disk. Rejects if the journal's rules refuse them, or if the journal is broken. */
+  write(entries: readonly Entry[], spare?: Spare): Promise<void> {
+    const write = (): Promise<void> => this.#try(entries, spare);
+    const written = this.#held === undefined ? write() : this.#held.then(write);
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  /** Like `write`, but nobody waits for the result. */
+  note(entries: readonly Entry[]): void {
+    this.write(entries).catch((error: unknown) =>
+      this.#log.error({ err: error }, 'the journal refused a change'),
+    );
+  }
+
+  /** Resolves when all earlier writes have been accepted or refused. */
+  async settle(): Promise<void> {
+    await this.#last;
+  }
+
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  async #try(entries: readonly Entry[], spare: Spare | undefined): Promise<void> {
+    for (;;) {
+      try {
+        await this.#journal.commit(entries, spare);
+        this.#cause = undefined;
+        return;
+      } catch (error) {
+        const full = error instanceof JournalError && (error.code === 'Full' || error.code === 'Locked');
+        if (!full || this.#abort.signal.aborted) throw error;
+        if (this.#cause !== error.code)
+          this.#log.warn({ err: error }, 'the journal cannot be written now; it is tried again');
+        this.#cause = error.code;
+        const held = sleep(this.#clock, tryAgain, this.#abort.signal);
+        this.#held = held;
+        await held;
+        if (this.#held === held) this.#held = undefined;
+      }
+    }
+  }
+}
+
+/** A number that is stored under a name. */
+export interface Mark {
+  name: string;
+  at: number;
+}
+
+/** Numbers by name that outlive the controller: when prompts were sent, and where the tools were offered. */
+export class Marks {
+  readonly #marks = new Map<string, number>();
+  readonly #writer: Writer;
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+  }
+
+  get(name: string): number | undefined {
+    return this.#marks.get(name);
+  }
+
+  names(): string[] {
+    return [...this.#marks.keys()];
+  }
+
+  /** Resolves when they are on disk. */
+  async set(marks: readonly Mark[]): Promise<void> {
+    await this.#writer.write(marks.map((mark) => ({ type: 'Mark', ...mark })));
+    for (const mark of marks) this.noted(mark);
+  }
+
+  /** The mark is on disk, written with something else. */
+  noted({ name, at }: Mark): void {
+    this.#marks.set(name, at);
+  }
+
+  /** Forgets all marks whose names begin with `prefix`. */
+  drop(prefix: string): void {
+    const known = this.names().filter((name) => name.startsWith(prefix));
+    if (known.length === 0) return;
+    for (const name of known) this.#marks.delete(name);
+    this.#writer.note([{ type: 'DropMarks', prefix }]);
+  }
 }

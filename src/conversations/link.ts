@@ -8,12 +8,11 @@ import type { TalkView } from '../plan/world.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import type { Connection, ConnectOptions, Facts, Host, Protocol, Turn } from '../protocols/protocol.ts';
 import type { AccountFault, Hold } from './agent-account.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger, type Writer } from './ledger.ts';
 import type { Context, LinkTarget, ToolsOffer } from './ports.ts';
 import { RunFacts } from './run-facts.ts';
 import { Outbox, Pen } from './run-input.ts';
 import { RunOutput } from './run-output.ts';
-import type { Writer } from './writer.ts';
 
 /** Milliseconds. A run that does not read its input for this long is restarted. */
 const unreadFor = 5_000;

@@ -6,9 +6,8 @@ import type { Turn } from '../protocols/protocol.ts';
 import type { AgentReports } from './agent-reports.ts';
 import { type Deliveries, turnOf } from './deliveries.ts';
 import type { Enforcement } from './enforcement.ts';
+import type { HeldThreads } from './held-threads.ts';
 import { Link } from './link.ts';
-import { controlsOf } from './link-controls.ts';
-import type { Turns } from './message-turns.ts';
 import { keyOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
 import {
@@ -20,11 +19,14 @@ import {
   type Tools,
 } from './ports.ts';
 import type { Routes } from './routes.ts';
+import { controlsOf } from './run-facts.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
 
 interface LinksDeps extends Pick<Ports, 'driver' | 'version'> {
-  tools: Tools;
-  turns: Turns;
+  tools: Pick<Tools, 'offer'>;
+  ends: TurnEnds;
+  held: HeldThreads;
   deliveries: Deliveries;
   routes: Routes;
   approvals: Approvals;
@@ -132,13 +134,13 @@ export class Links {
     const box = this.#talk.box(keyOf(target));
     for (const open of [...box.current(uid)])
       if (open.message.state !== 'Pending' && open.message.run !== run)
-        this.#deps.turns.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`, undefined, {
+        this.#deps.ends.interrupt(open, `run ${open.message.run} of ${target.instance} is gone`, undefined, {
           unread: true,
         });
     const turns = [...box.current(uid)]
       .filter(({ message }) => message.run === run && message.state !== 'Pending')
       .map((open) => ({ ...turnOf(open, open.thread.record.session ?? ''), text: '' }));
-    this.#deps.turns.over(uid, keyOf(target), (of) => of !== run);
+    this.#deps.held.release(target, (working) => working.run !== run);
     const givenUp = box.working(uid).map(({ record }) => givenUpOf(record));
     const { model, systemPrompt, session } = spec;
     const { fleetAccess } = agent.spec; // fleetAccess may change during the run
@@ -184,7 +186,7 @@ export class Links {
     const { uid, run, startId } = link.target;
     this.#talk.drained.set(uid, startId);
     this.#deps.approvals.withdraw((approval) => approval.uid === uid && approval.run === run);
-    this.#deps.turns.drained(link, this.#context.instance(uid));
+    this.#deps.ends.drained(link, this.#context.instance(uid));
     const key = keyOf(link.target);
     this.#talk.signals.emit('drained', key);
     this.#context.enqueue(key);
@@ -203,7 +205,7 @@ export class Links {
     if (link !== undefined) {
       if (link.state !== 'Drained') {
         link.unread = true;
-        this.#deps.turns.drained(link, undefined);
+        this.#deps.ends.drained(link, undefined);
       }
       void link.close(`${metadata.name} is gone`);
     }

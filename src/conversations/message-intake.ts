@@ -1,31 +1,19 @@
 import { ApiError } from '../api/errors.ts';
 import { type Agent, keyText } from '../api/objects.ts';
 import { sentence } from '../api/text.ts';
-import type { NewMessage } from '../client/streams.ts';
 import { type Entry, type Journal, JournalError } from '../messages/journal.ts';
-import type { Conversation, Message } from '../messages/message.ts';
+import type { Message } from '../messages/message.ts';
 import type { Deliveries } from './deliveries.ts';
-import type { Mark } from './marks.ts';
-import type { Turns } from './message-turns.ts';
-import { keyOf, type Open, type Thread } from './open-message.ts';
+import { type Draft, keyFor, sameText, Threads } from './drafts.ts';
+import { keyOf, type Open, recordOf } from './open-message.ts';
 import { type Context, protocolOf } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
 
 /** Characters of a message. */
 const mostText = 4 * 1024 * 1024;
 /** Milliseconds after which a new message is checked first. */
 const checkSoon = 1_000;
-
-/** A Message before it is accepted. */
-export interface Draft
-  extends Omit<NewMessage, 'from'>,
-    Pick<Message, 'kind' | 'from'>,
-    Partial<Pick<Message, 'hops' | 'parent'>> {
-  /** The answer closes the conversation. */
-  single?: boolean | undefined;
-  /** Written in the same transaction. */
-  mark?: Mark | undefined;
-}
 
 /** An accepted message that is not journaled yet. Write the entries, then call `commit`. */
 export interface Reservation {
@@ -41,17 +29,19 @@ export class Intake {
   readonly #context: Context;
   readonly #talk: TalkState;
   readonly #journal: Journal;
-  readonly #turns: Turns;
+  readonly #threads: Threads;
+  readonly #ends: TurnEnds;
   readonly #deliveries: Deliveries;
   /** Keys whose messages are being written. */
   readonly #coming = new Map<string, Promise<boolean>>();
   readonly #arriving = new Map<string, number>();
 
-  constructor(context: Context, talk: TalkState, turns: Turns, deliveries: Deliveries) {
+  constructor(context: Context, talk: TalkState, ends: TurnEnds, deliveries: Deliveries) {
     this.#context = context;
     this.#talk = talk;
     this.#journal = context.journal;
-    this.#turns = turns;
+    this.#threads = new Threads(context, talk);
+    this.#ends = ends;
     this.#deliveries = deliveries;
   }
 
@@ -132,7 +122,7 @@ export class Intake {
         `${waiting === 1 ? '1 message waits' : `${waiting} messages wait`} for Agent ${key} already, the limit of messages.queueDepth in its policy. Send it later, or cancel some: agentctl messages get --agent ${name} --state pending.`,
       );
     const now = clock.now();
-    const thread = this.#thread(agent, draft, now);
+    const thread = this.#threads.of(agent, draft, now);
     const message: Message = {
       id: `m-${ids.uid().slice(-12)}`,
       namespace,
@@ -152,10 +142,7 @@ export class Intake {
       expiresAt: now + (draft.timeout ?? timeout),
     };
     thread.record = { ...thread.record, activeAt: now };
-    const entries: Entry[] = [
-      { type: 'Accept', message },
-      { type: 'Conversation', conversation: thread.record },
-    ];
+    const entries: Entry[] = [{ type: 'Accept', message }, recordOf(thread)];
     if (draft.mark !== undefined) entries.push({ type: 'Mark', ...draft.mark });
     this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     thread.arriving += 1;
@@ -186,7 +173,7 @@ export class Intake {
       (uidNow !== undefined && agentUID !== undefined && uidNow !== agentUID)
     ) {
       const error = `Agent ${key} was deleted.`;
-      return this.#turns.finish(open, { state: 'Failed', reason: 'AgentDeleted', error });
+      return this.#ends.finish(open, { state: 'Failed', reason: 'AgentDeleted', error });
     }
     const box = this.#talk.box(key);
     const { uid } = thread.record;
@@ -247,87 +234,4 @@ export class Intake {
       throw new ApiError('ServiceUnavailable', `The message was not accepted: ${why}`, { cause: error });
     }
   }
-
-  #thread(agent: Agent, draft: Draft, now: number): Thread {
-    const { namespace = 'default', name } = agent.metadata;
-    const id = draft.conversation;
-    const found = id === undefined ? undefined : this.#talk.thread(id);
-    const known = found !== undefined && this.#mayGoOn(found.record, agent, draft) ? found : undefined;
-    if (id !== undefined && known === undefined && draft.kind !== 'Scheduled')
-      throw new ApiError(
-        'NotFound',
-        `conversation ${JSON.stringify(id)} not found. List them with agentctl get conversations, or omit it to begin a new one.`,
-      );
-    if (known !== undefined) {
-      if (draft.kind === 'Scheduled') reopen(known);
-      else this.#check(known.record, agent, now);
-      return known;
-    }
-    const record: Conversation = {
-      id: id ?? `c-${this.#context.ids.uid().slice(-12)}`,
-      namespace,
-      agent: name,
-      from: draft.from,
-      state: 'Open',
-      single: draft.single ?? false,
-      renew: false,
-      createdAt: now,
-      activeAt: now,
-      spent: {},
-    };
-    return this.#talk.hold(record);
-  }
-
-  /**
-   * Returns whether the sender may continue the conversation: an agent only those that it began, others all in the
-   * namespace.
-   */
-  #mayGoOn(record: Conversation, agent: Agent, { kind, from }: Draft): boolean {
-    if (kind === 'Scheduled') return true;
-    if (from.kind === 'Agent') return this.#talk.isSameAgent(record.from, from);
-    return record.namespace === (agent.metadata.namespace ?? 'default');
-  }
-
-  #check(record: Conversation, agent: Agent, now: number): void {
-    const { id } = record;
-    if (keyOf(record) !== keyText(agent.metadata))
-      throw new ApiError(
-        'BadRequest',
-        `Conversation ${id} is with Agent ${keyOf(record)}, not ${keyText(agent.metadata)}.`,
-      );
-    const { idleTTL } = this.#context.rules(agent);
-    const idle = idleTTL > 0 && record.activeAt + idleTTL <= now && !this.#isBusy(id);
-    if (record.state === 'Closed' || idle)
-      throw new ApiError(
-        'Conflict',
-        `Conversation ${id} is closed (${record.reason ?? 'Idle'}). Omit it to begin a new one.`,
-      );
-  }
-
-  #isBusy(id: string): boolean {
-    const thread = this.#talk.thread(id);
-    return thread !== undefined && (thread.current !== undefined || thread.waiting.length > 0);
-  }
-}
-
-/** Returns the journal's key. Different senders, and Agents that had the same name, have different keys. */
-const keyFor = (agent: Agent, { from, key }: Draft): string | undefined =>
-  key === undefined
-    ? undefined
-    : `${agent.metadata.uid}/${from.kind}:${from.name.replaceAll('/', '%2F')}/${key}`;
-
-/** All prompts of a schedule share one conversation. If it was closed, it continues with a new session. */
-function reopen(thread: Thread): void {
-  const { session: _, sessionRun: __, reason: ___, ...record } = thread.record;
-  if (record.state === 'Closed')
-    thread.record = { ...record, uid: undefined, instance: undefined, state: 'Open' };
-}
-
-/** Returns the known message if it has the same text. Throws otherwise, because the new text would be lost silently. */
-function sameText(known: Message, { key, text }: Draft): Message {
-  if (known.text === text) return known;
-  throw new ApiError(
-    'Conflict',
-    `The key ${key} was already used for another text, in message ${known.id}. Use another key.`,
-  );
 }

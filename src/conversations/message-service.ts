@@ -21,16 +21,16 @@ import { ProtocolError } from '../protocols/protocol.ts';
 import type { JournalObjects } from './journal-objects.ts';
 import type { Intake } from './message-intake.ts';
 import { follow } from './message-stream.ts';
-import type { Turns } from './message-turns.ts';
-import { keyOf } from './open-message.ts';
+import { keyOf, recordOf } from './open-message.ts';
 import type { Approvals } from './pending-approvals.ts';
 import type { Context, Ports } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
 
 interface MessageServiceDeps extends Pick<Ports, 'resources'> {
   objects: JournalObjects;
   intake: Intake;
-  turns: Turns;
+  ends: TurnEnds;
   approvals: Approvals;
 }
 
@@ -89,11 +89,11 @@ export class MessageService implements MessageApi {
     const thread = this.#talk.thread(name);
     if (thread?.record.namespace !== namespace || thread === undefined)
       throw new ApiError('NotFound', `conversations "${name}" not found`);
-    const { turns } = this.#deps;
+    const { ends } = this.#deps;
     for (const open of [...thread.waiting, ...(thread.current === undefined ? [] : [thread.current])])
-      turns.cancel(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
-    if (thread.record.state === 'Open') turns.close(thread, 'ByRequest');
-    await this.#talk.writer.write([{ type: 'Conversation', conversation: thread.record }]);
+      ends.cancel(open, { reason: 'Cancelled', message: 'Its conversation was closed.' });
+    if (thread.record.state === 'Open') ends.close(thread, 'ByRequest');
+    await this.#talk.writer.write([recordOf(thread)]);
     this.#talk.changed('Conversation', name);
     return this.#object('Conversation', key) as ConversationObject; // the key's kind is Conversation
   }
@@ -153,7 +153,7 @@ export class MessageService implements MessageApi {
   async #cancel({ id, state }: Message): Promise<void> {
     const open = this.#talk.opens.get(id);
     if (open === undefined) throw new ApiError('Conflict', `Message ${id} is already ${state}.`);
-    this.#deps.turns.cancel(open, { reason: 'Cancelled', message: 'It was cancelled.' });
+    this.#deps.ends.cancel(open, { reason: 'Cancelled', message: 'It was cancelled.' });
     await this.#talk.writer.settle();
   }
 

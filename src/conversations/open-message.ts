@@ -1,5 +1,5 @@
 import { beginning } from '../api/text.ts';
-import type { StoredEvent } from '../messages/journal.ts';
+import type { Entry, MessageChange, StoredEvent } from '../messages/journal.ts';
 import type { Conversation, Envelope } from '../messages/message.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';
 
@@ -67,6 +67,19 @@ export interface Thread {
   /** Events of its last turn may still arrive, so no message is begun. */
   settling?: boolean;
 }
+
+/** Changes a message in memory. Returns the entry that records it. */
+export function change({ message }: Open, set: MessageChange): Entry {
+  Object.assign(message, set);
+  return { type: 'Change', id: message.id, set };
+}
+
+/** Returns the entry that records the conversation of a thread. */
+export const recordOf = ({ record }: Thread): Entry => ({ type: 'Conversation', conversation: record });
+
+/** Whether it is being cancelled finally: it is not sent again, however its turn ends. */
+export const isCancelled = ({ cancellation }: Open): boolean =>
+  cancellation !== undefined && cancellation.reason !== 'Uncertain';
 
 /** Returns the Agent's key. */
 export const keyOf = ({ namespace, agent }: { namespace: string; agent: string }): string =>

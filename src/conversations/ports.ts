@@ -17,7 +17,7 @@ import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
 import type { McpAccess, Protocol } from '../protocols/protocol.ts';
 import { protocols } from '../protocols/protocol-index.ts';
-import type { Marks } from './marks.ts';
+import type { Marks } from './ledger.ts';
 
 /** What conversations get from outside. */
 export interface Ports {

@@ -1,23 +1,18 @@
 import { ApiError } from '../api/errors.ts';
 import { type Agent, keyText } from '../api/objects.ts';
-import { listed } from '../api/text.ts';
 import { JournalError } from '../messages/journal.ts';
-import type { Envelope, Message } from '../messages/message.ts';
-import type { Peer } from '../protocols/turn-events.ts';
+import type { Envelope, Message, Sender } from '../messages/message.ts';
+import type { Draft } from './drafts.ts';
 import type { Link } from './link.ts';
-import type { Draft, Intake, Reservation } from './message-intake.ts';
+import type { Intake, Reservation } from './message-intake.ts';
 import { keyOf, type Open } from './open-message.ts';
-import { type AgentSender, type Context, protocolOf, type Question } from './ports.ts';
+import type { Peers } from './peers.ts';
+import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 
-/** A question that has passed this many agents goes no further. This ends a cycle of agents that ask each other. */
-const mostHops = 8;
-const coalesce = 50;
 const mostAsked = 10_000;
 /** Questions of one Instance that have no answer, or whose answers it has not read. */
 const mostUnanswered = 1_000;
-/** Names that an error message lists. */
-const mostNames = 20;
 
 /** A question that has its answer. */
 interface Answered {
@@ -26,11 +21,21 @@ interface Answered {
   run: number | undefined;
 }
 
-/** Questions from agent to agent, their answers, and the list of agents that can be asked. */
+export type AgentSender = Extract<Sender, { kind: 'Agent' }>;
+
+export interface Question {
+  /** Name, or namespace/name. */
+  to: string;
+  text: string;
+  conversation?: string | undefined;
+}
+
+/** Questions from agent to agent, and their answers. */
 export class Routes {
   readonly #context: Context;
   readonly #talk: TalkState;
   readonly #intake: Intake;
+  readonly #peers: Peers;
   /**
    * Questions whose answers the asking instance has not received, by its uid. The answers may be long, so they stay in
    * the journal until then.
@@ -42,14 +47,13 @@ export class Routes {
   readonly #giving = new WeakSet<Link>();
   /** Keys of questions that are being written. */
   readonly #coming = new Set<string>();
-  readonly #told = new WeakMap<Link, string>();
   readonly #asked = new WeakMap<Link, Set<string>>();
-  #peersDue = false;
 
-  constructor(context: Context, talk: TalkState, intake: Intake) {
+  constructor(context: Context, talk: TalkState, intake: Intake, peers: Peers) {
     this.#context = context;
     this.#talk = talk;
     this.#intake = intake;
+    this.#peers = peers;
     talk.signals.on('ended', (message) => this.#ended(message));
   }
 
@@ -73,7 +77,7 @@ export class Routes {
           `${waiting} questions of ${instance} wait for answers. Read some before you ask more.`,
         );
       const hops = turn?.message.hops ?? this.#hops(keyOf(link.target), uid);
-      const to = this.#target(from, request.to, { hops, parent: turn?.message });
+      const to = this.#peers.target(from, request.to, { hops, parent: turn?.message });
       this.#asking(link).add(requestId);
       const draft: Draft = {
         kind: 'Route',
@@ -117,7 +121,7 @@ export class Routes {
     const [turn, ...others] = this.#talk.box(key).current(sender.uid);
     const parent = others.length === 0 ? turn?.message : undefined;
     const hops = parent?.hops ?? this.#hops(key, sender.uid);
-    const target = this.#target(from, to, { hops, parent });
+    const target = this.#peers.target(from, to, { hops, parent });
     return this.#intake.send(target, {
       kind: 'Route',
       from: sender,
@@ -134,53 +138,6 @@ export class Routes {
    */
   #hops(key: string, uid: string): number {
     return Math.max(0, ...[...this.#talk.box(key).current(uid)].map(({ message }) => message.hops));
-  }
-
-  /** Returns the Agent that `from` may ask under this name. Throws ApiError. */
-  #target(
-    from: Agent | undefined,
-    to: string,
-    { hops, parent }: { hops: number; parent: Envelope | undefined },
-  ): Agent {
-    checkAccess(from, 'send messages');
-    if (hops + 1 > mostHops)
-      throw new ApiError(
-        'BadRequest',
-        `The question has passed ${hops} agents already, the limit. They ask each other in a circle.`,
-      );
-    const home = from.metadata.namespace ?? 'default';
-    const [namespace = home, name = to] = to.includes('/') ? to.split('/') : [home, to];
-    const agent = namespace === home ? this.#context.agent(`${namespace}/${name}`) : undefined;
-    if (agent === undefined) throw new ApiError('NotFound', `There is no agent ${to}. ${this.#others(home)}`);
-    if (this.#waitsForIt(agent, parent))
-      throw new ApiError(
-        'Conflict',
-        `Agent ${name} waits for the answer to this very question, and works on no more conversations at once: its spec.conversations.perInstance is ${agent.spec.conversations.perInstance}.`,
-      );
-    const state = unable(agent);
-    if (state !== undefined)
-      throw new ApiError('ServiceUnavailable', `Agent ${name} does not accept messages now: ${state}.`);
-    return agent;
-  }
-
-  /** Whether the question would wait for itself: it came through this agent, and the agent has no free place. */
-  #waitsForIt(agent: Agent, parent: Envelope | undefined): boolean {
-    const { namespace = 'default', name } = agent.metadata;
-    const key = `${namespace}/${name}`;
-    let asks = false;
-    for (
-      let message = parent;
-      message !== undefined;
-      message = this.#talk.opens.get(message.parent ?? '')?.message
-    )
-      asks ||= keyOf(message) === key;
-    if (!asks) return false;
-    const box = this.#talk.box(key);
-    const free = ({ target, state }: Link): boolean =>
-      keyOf(target) === key &&
-      state === 'Ready' &&
-      box.current(target.uid).size < agent.spec.conversations.perInstance;
-    return ![...this.#talk.links.values()].some(free);
   }
 
   /**
@@ -200,53 +157,13 @@ export class Routes {
   /** An instance is ready for messages again. */
   ready(link: Link): void {
     void this.#sendAnswers(link);
-    this.#tellPeers(link);
+    this.#peers.tell(link);
   }
 
   /** An instance was deleted, so nobody waits for its answers. */
   gone(uid: string): void {
     for (const id of this.#unanswered.get(uid)?.keys() ?? []) this.#answered(id);
     this.#unanswered.delete(uid);
-  }
-
-  /** Agents were added, removed or changed: informs all running agents, once for many changes. */
-  peersChanged(): void {
-    if (this.#peersDue) return;
-    this.#peersDue = true;
-    this.#context.clock.after(coalesce, () => {
-      this.#peersDue = false;
-      for (const link of this.#talk.links.values()) if (link.state === 'Ready') this.#tellPeers(link);
-    });
-  }
-
-  /** Returns the agents that an agent can ask. */
-  peers(from: Agent): Peer[] {
-    return this.#context.cache.agents
-      .list()
-      .filter(
-        ({ metadata, spec }) =>
-          metadata.namespace === from.metadata.namespace &&
-          metadata.name !== from.metadata.name &&
-          metadata.deletionTimestamp === undefined &&
-          protocolOf(spec) !== undefined,
-      )
-      .map(({ metadata, spec }) => ({
-        id: metadata.name,
-        model: spec.model,
-        identity: spec.systemPrompt?.split('\n', 1)[0],
-        capabilities: spec.capabilities ?? [],
-      }))
-      .sort((one, other) => (one.id < other.id ? -1 : 1));
-  }
-
-  #tellPeers(link: Link): void {
-    const agent = this.#context.agent(keyOf(link.target));
-    if (agent === undefined || agent.spec.fleetAccess === 'None') return;
-    const peers = this.peers(agent);
-    const text = JSON.stringify(peers);
-    if (this.#told.get(link) === text) return;
-    this.#told.set(link, text);
-    link.connection?.peers(peers);
   }
 
   #keep({ id, from }: Envelope): void {
@@ -316,46 +233,9 @@ export class Routes {
       return false;
     }
   }
-
-  #others(namespace: string): string {
-    const names = this.#context.cache.agents
-      .list()
-      .filter(({ metadata, spec }) => metadata.namespace === namespace && protocolOf(spec) !== undefined)
-      .map(({ metadata }) => metadata.name);
-    if (names.length === 0) return 'There are none to ask.';
-    return `There are ${listed(names.sort(), { most: mostNames })}.`;
-  }
 }
 
 /** The error of an agent is passed on unchanged, however many agents it passes. */
 function reasonOf({ reason, state, error = 'it was not answered' }: Envelope): string {
   return reason === 'AgentError' ? error : `${reason ?? state}: ${error}`;
-}
-
-/** Throws ApiError Forbidden if the Agent may not use other agents or is ending. */
-export function checkAccess(from: Agent | undefined, what: string): asserts from is Agent {
-  const why =
-    from === undefined || from.spec.fleetAccess === 'None' ? 'its spec.fleetAccess is None' : ends(from);
-  if (why === undefined) return;
-  throw new ApiError('Forbidden', `${from?.metadata.name ?? 'This agent'} may not ${what}: ${why}.`);
-}
-
-/** Why no instance of an Agent will keep running. Undefined if they may. */
-function ends({ metadata, spec }: Agent): string | undefined {
-  if (metadata.deletionTimestamp !== undefined) return 'it is being deleted';
-  if (spec.suspend) return 'it is suspended';
-  return spec.replicas === 0 ? 'its spec.replicas is 0' : undefined;
-}
-
-/**
- * Why an agent cannot answer in its present state. Undefined if it starts, sleeps or backs off, because then it can.
- */
-function unable(agent: Agent): string | undefined {
-  const why = ends(agent);
-  if (why !== undefined) return why;
-  const { status } = agent;
-  if (status?.phase === 'Failed' || status?.phase === 'Completed')
-    return `it is ${status.phase}: ${status.message ?? ''}`;
-  const accepted = status?.conditions?.find(({ type }) => type === 'Accepted');
-  return accepted?.status === 'False' ? accepted.message : undefined;
 }

@@ -1,15 +1,16 @@
 import { EventEmitter } from 'node:events';
 import type { VirtualKind } from '../api/kinds.ts';
-import type { Journal } from '../messages/journal.ts';
+import type { Entry, Journal } from '../messages/journal.ts';
 import type { Conversation, Envelope, Link as LinkRecord, Sender } from '../messages/message.ts';
 import type { Instant } from '../plan/times.ts';
+import { type Account, accountOf } from './agent-account.ts';
 import { EventLog } from './event-log.ts';
+import { Writer } from './ledger.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { Hub } from './message-stream.ts';
 import { Answer, cancelReasons, keyOf, type Open, Tail, type Thread } from './open-message.ts';
 import type { Context } from './ports.ts';
-import { Writer } from './writer.ts';
 
 const idleThreads = 1_000;
 const mostDeleted = 1_000;
@@ -92,6 +93,11 @@ export class TalkState {
     return agentUID !== undefined && agentUID === this.#context.instance(other.uid)?.spec.agentUID;
   }
 
+  /** Returns what an Instance has reported about its account. */
+  accountOf(uid: string): Account {
+    return this.links.get(uid)?.facts.account ?? accountOf(this.records.get(uid)?.facts);
+  }
+
   /** Returns the mailbox of an Agent. */
   box(key: string): Mailbox {
     const box = this.#boxes.get(key) ?? new Mailbox();
@@ -161,6 +167,23 @@ export class TalkState {
     };
     this.opens.set(message.id, open);
     return open;
+  }
+
+  /** Returns the message whose turn the run works on. Undefined if the turn is over or belongs to another run. */
+  current({ target }: Link, id: string | undefined): Open | undefined {
+    const open = this.opens.get(id ?? '');
+    if (open === undefined || open.thread.current !== open || open.message.state === 'Pending')
+      return undefined;
+    const { uid, run } = open.message;
+    return uid === target.uid && run === target.run ? open : undefined;
+  }
+
+  /** Writes entries with the line that a link reads, or without a link at once. Calls `after` when they are on disk. */
+  record(entries: readonly Entry[], link: Link | undefined, after: () => void = () => {}) {
+    if (link !== undefined) return link.push(entries, after);
+    this.writer.write(entries).then(after, (error: unknown) => {
+      this.#context.log.error({ err: error }, 'the journal refused a change');
+    });
   }
 
   onChange(listener: (kind: VirtualKind, id: string) => void): void {

@@ -1,9 +1,9 @@
 import type { Cancel } from '../platform/clock.ts';
 import type { Link } from './link.ts';
-import type { Turns } from './message-turns.ts';
 import { keyOf, type Open } from './open-message.ts';
 import type { Context } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
+import type { TurnEnds } from './turn-ends.ts';
 
 const longest = 30_000;
 /** Milliseconds that an agent has to confirm a cancelled turn. */
@@ -15,14 +15,14 @@ const restartAfter = 30_000;
 export class Timers {
   readonly #context: Context;
   readonly #talk: TalkState;
-  readonly #turns: Turns;
+  readonly #ends: TurnEnds;
   #at = Number.POSITIVE_INFINITY;
   #cancel: Cancel | undefined;
 
-  constructor(context: Context, talk: TalkState, turns: Turns) {
+  constructor(context: Context, talk: TalkState, ends: TurnEnds) {
     this.#context = context;
     this.#talk = talk;
-    this.#turns = turns;
+    this.#ends = ends;
     talk.signals.on('check', (at) => this.#wake(at));
   }
 
@@ -71,13 +71,13 @@ export class Timers {
     if (open.cancellation !== undefined && open.cancellation.reason !== 'Uncertain') {
       open.cancellation.at ??= now;
       if (now < open.cancellation.at + patience) return open.cancellation.at + patience;
-      this.#turns.giveUp(open);
+      this.#ends.giveUp(open);
       return Number.POSITIVE_INFINITY;
     }
     if (message.expiresAt <= now) {
       const waited =
         thread.current === open ? 'The agent had not ended its turn' : 'No instance had taken it';
-      this.#turns.cancel(open, { reason: 'Timeout', message: `${waited} before the timeout.` });
+      this.#ends.cancel(open, { reason: 'Timeout', message: `${waited} before the timeout.` });
       return now + patience;
     }
     if (thread.current !== open || message.state === 'Pending') return message.expiresAt;
@@ -88,7 +88,7 @@ export class Timers {
     const silent = open.heardAt + inactivityTimeout;
     if (silent > now) return Math.min(message.expiresAt, silent);
     const seconds = Math.round(inactivityTimeout / 1_000);
-    this.#turns.cancel(open, { reason: 'Inactive', message: `The agent was silent for ${seconds} s.` });
+    this.#ends.cancel(open, { reason: 'Inactive', message: `The agent was silent for ${seconds} s.` });
     return now + patience;
   }
 }

@@ -1,4 +1,4 @@
-import { AgentctlError } from '../api/errors.ts';
+import { AgentctlError, type Retry } from '../api/errors.ts';
 import type { ProtocolCapabilities } from '../api/protocols.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -211,6 +211,12 @@ type ProtocolReason =
   | 'Closed'
   | 'Failed';
 
+/** What may succeed later. A session that is not loaded is asked for only a few times. */
+const retries: Partial<Record<ProtocolReason, Retry>> = {
+  Closed: 'Backoff',
+  LoadFailed: { from: 2_000, upTo: 4_000 },
+};
+
 /**
  * - AuthRequired: the agent needs a login.
  * - LoadRefused: the agent can load sessions, but does not have this one.
@@ -219,7 +225,28 @@ type ProtocolReason =
  */
 export class ProtocolError extends AgentctlError<ProtocolReason> {
   constructor(reason: ProtocolReason, message: string, options: { cause?: unknown } = {}) {
-    super(reason, message, options);
+    super(reason, message, { ...options, retry: retries[reason] ?? 'Never' });
     this.name = 'ProtocolError';
   }
 }
+
+/**
+ * Limits on what an agent sends. Texts in characters; numbers of `entries` of a plan, `tools` of a turn and their
+ * `inputs`, `decided` permissions, `options` of a request.
+ */
+export const limits = {
+  /** A longer id is refused: cut, it would be a different id. */
+  id: 512,
+  name: 200,
+  currency: 16,
+  title: 1_000,
+  error: 2_000,
+  toolInput: 64 * 1024,
+  toolOutput: 64 * 1024,
+  entries: 100,
+  tools: 1_000,
+  inputs: 200,
+  options: 20,
+  decided: 10_000,
+  sessions: 1_000,
+} as const;

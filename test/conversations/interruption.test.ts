@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { afterInterruption } from '../../src/conversations/message-turns.ts';
+import { afterInterruption } from '../../src/conversations/turn-ends.ts';
 
 const turn = { id: 'm', attempts: 1, produced: true, interrupted: undefined };
 const rules = { maxAttempts: 3, onInterrupted: 'Resume' as const };

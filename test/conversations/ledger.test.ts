@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Ledger } from '../../src/conversations/ledger.ts';
-import type { Writer } from '../../src/conversations/writer.ts';
+import { Ledger, type Writer } from '../../src/conversations/ledger.ts';
 import type { Entry, Spare } from '../../src/messages/journal.ts';
 import type { Link } from '../../src/messages/message.ts';
 import { event } from '../messages/entries.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { controlsOf } from '../../src/conversations/link-controls.ts';
-import { acp } from '../../src/protocols/acp.ts';
+import { controlsOf } from '../../src/conversations/run-facts.ts';
 import type { Control, Facts } from '../../src/protocols/protocol.ts';
+import { acp } from '../../src/protocols/protocol-index.ts';
 import { specOf } from '../plan/worlds.ts';
 
 const taken: Control = { status: 'True', reason: 'Taken', message: 'The agent took it.' };

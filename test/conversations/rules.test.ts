@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentSpec } from '../../src/api/objects.ts';
 import { actionFor, approvalTimeout } from '../../src/conversations/enforcement.ts';
-import { controlsOf } from '../../src/conversations/link-controls.ts';
 import { protocolOf, rulesOf } from '../../src/conversations/ports.ts';
+import { controlsOf } from '../../src/conversations/run-facts.ts';
 import { countingOf, sizeOf } from '../../src/conversations/spending.ts';
 import { hasBegun, prefaceOf, withTold } from '../../src/conversations/thread-sessions.ts';
 import type { Reported } from '../../src/messages/message.ts';

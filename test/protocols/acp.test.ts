@@ -1,4 +1,4 @@
-import { acp } from '../../src/protocols/acp.ts';
+import { acp } from '../../src/protocols/protocol-index.ts';
 import { protocolContract } from '../contracts/protocol.ts';
 import { FakeAcpAgent } from '../fakes/acp-agent.ts';
 

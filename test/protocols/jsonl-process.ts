@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../src/platform/clock.ts';
 import { type Log, silentLog } from '../../src/platform/log.ts';
-import { jsonl } from '../../src/protocols/jsonl.ts';
 import type { Connection, Turn } from '../../src/protocols/protocol.ts';
+import { jsonl } from '../../src/protocols/protocol-index.ts';
 import { Told } from '../contracts/protocol/world.ts';
 import { checkLine } from './jsonl-schema.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonl } from '../../src/protocols/jsonl.ts';
+import { jsonl } from '../../src/protocols/protocol-index.ts';
 import { open } from '../contracts/protocol/world.ts';
 import { fakeJsonlAgent } from '../fakes/jsonl-agent.ts';
 import { checkLine, fits, namesOf } from './jsonl-schema.ts';

@@ -1,4 +1,4 @@
-import { jsonl } from '../../src/protocols/jsonl.ts';
+import { jsonl } from '../../src/protocols/protocol-index.ts';
 import { type Harness, openReady, type World } from '../contracts/protocol/world.ts';
 import { fakeJsonlAgent } from '../fakes/jsonl-agent.ts';
 import { checkLine } from './jsonl-schema.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { jsonl } from '../../src/protocols/jsonl.ts';
+import { jsonl } from '../../src/protocols/protocol-index.ts';
 import { type FakeAgent, protocolContract } from '../contracts/protocol.ts';
 import { fakeJsonlAgent, fakeOldJsonlAgent } from '../fakes/jsonl-agent.ts';
 import { fits } from './jsonl-schema.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { askedText } from '../../src/api/text.ts';
-import { requestText } from '../../src/protocols/request-text.ts';
+import { requestText } from '../../src/protocols/turn-events.ts';
 
 test.each([
   [{ command: 'rm -rf ./work', description: 'List the files' }, 'rm -rf ./work'],

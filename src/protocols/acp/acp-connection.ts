@@ -1,16 +1,16 @@
 import type { PromptRequest } from '@agentclientprotocol/sdk';
 import { cut } from '../../api/text.ts';
-import { limits } from '../limits.ts';
 import {
   type Connection,
   type ConnectOptions,
   type Facts,
   type Host,
+  limits,
   ProtocolError,
   type Turn,
   type Wire,
 } from '../protocol.ts';
-import type { TurnEvent, TurnResult, Usage } from '../turn-events.ts';
+import type { TurnResult, Usage } from '../turn-events.ts';
 import {
   type AnyMessage,
   type AnyRequest,
@@ -31,13 +31,11 @@ import { Requests } from './acp-requests.ts';
 import type { Settled } from './acp-settings.ts';
 import { Calls } from './acp-tool-calls.ts';
 import { type Current, isTurnId, Turns, wireId } from './acp-turns.ts';
-import { costAndContext, tokens, withRequest } from './acp-usage.ts';
-import { readAbilities } from './greeting.ts';
+import { tokens } from './acp-usage.ts';
 import { Handshake } from './handshake.ts';
-import { ownKind } from './own-tools.ts';
 import { answerTo, readPermission } from './permission.ts';
-import { Sessions } from './sessions.ts';
-import { toEvent } from './updates.ts';
+import { SessionUpdates } from './session-updates.ts';
+import { readAbilities, Sessions } from './sessions.ts';
 
 /** Characters of a meaningless line that are reported. */
 const shown = 500;
@@ -48,12 +46,10 @@ export class AcpConnection implements Connection {
   readonly #options: ConnectOptions;
   readonly #requests: Requests;
   readonly #turns: Turns;
+  readonly #updates: SessionUpdates;
   #handshake: Handshake | undefined;
   #sessions: Sessions | undefined;
-  #agent: string | undefined;
-  #canLoad = false;
-  /** The settings that the agent is known to apply. */
-  #takes: Facts['controls'] | undefined;
+  #facts: Facts | undefined;
   /** The session that the handshake opened as a test. The first conversation in its folder uses it. */
   #spare: string | undefined;
   /** The permissions that were answered last. */
@@ -70,6 +66,7 @@ export class AcpConnection implements Connection {
       givenUp: options.givenUp,
       offersTools: options.mcp !== undefined,
     });
+    this.#updates = new SessionUpdates(host, this.#turns);
     const { facts } = options;
     if (facts !== undefined) {
       const sessions = new Sessions(this.#requests, options, {
@@ -94,9 +91,7 @@ export class AcpConnection implements Connection {
 
   #begin(facts: Facts, sessions: Sessions): void {
     this.#sessions = sessions;
-    this.#agent = facts.agent?.name;
-    this.#canLoad = facts.canResume;
-    this.#takes = facts.controls;
+    this.#facts = facts;
   }
 
   receive(line: string): void {
@@ -152,7 +147,7 @@ export class AcpConnection implements Connection {
   }
 
   #ended(current: Current, response: AnyResponse): void {
-    this.#drop(current);
+    this.#turns.remove(current);
     const { message, session } = current.turn;
     if (current.givenUp) {
       this.#host.released(message);
@@ -164,7 +159,7 @@ export class AcpConnection implements Connection {
     }
     const result = fields(response.result);
     const model = this.#sessions?.settings.model(session);
-    const usage = tokens(result, { agent: this.#agent, model });
+    const usage = tokens(result, { agent: this.#sessions?.agent, model });
     if (usage !== undefined) this.#host.usage(message, usage);
     const stopReason = name(result?.stopReason);
     // If a turn ends well, its open calls were carried out. If it was cancelled, nobody knows.
@@ -172,78 +167,10 @@ export class AcpConnection implements Connection {
     this.#host.ended(message, present({ state: 'Completed' as const, stopReason }));
   }
 
-  /** Handles a session/update. Drops history that is replayed while a session is loaded. */
   #updated(params: Fields | undefined): void {
     const session = idOf(params?.sessionId) ?? '';
-    const update = fields(params?.update) ?? {};
     this.#requests.heard(session);
-    if (update.sessionUpdate === 'config_option_update')
-      this.#sessions?.settings.noteOptions(session, update.configOptions);
-    if (this.#sessions?.isLoading(session) === true) {
-      if (update.sessionUpdate === 'usage_update')
-        this.#sessions.noteCost(session, costAndContext(update, undefined)?.cost);
-      return;
-    }
-    const goesOn = this.#turns.of(session);
-    const before = this.#turns.before(session);
-    const isLate = goesOn === undefined || (before !== undefined && isOf(before, goesOn, update));
-    const current = isLate ? before : goesOn;
-    if (update.sessionUpdate === 'usage_update') {
-      const usage = costAndContext(update, this.#sessions?.settings.model(session));
-      if (usage !== undefined && current !== undefined) this.#host.usage(current.turn.message, usage);
-      return;
-    }
-    if (current?.fresh === true) this.#addRequest(current, update);
-    const event = toEvent(update);
-    if (goesOn !== undefined) goesOn.heard = true;
-    if (event === undefined) return;
-    if (current === undefined || isLate || current.givenUp) {
-      if (event.type === 'tool' && current !== undefined) this.#noteLate(current, event, update);
-      this.#host.after(present({ message: current?.turn.message, session }), event);
-      return;
-    }
-    const { message } = current.turn;
-    if (event.type === 'tool') {
-      this.#tool(current, event, update);
-      return;
-    }
-    if (event.type === 'text' && isNext(current, idOf(update.messageId)))
-      this.#host.event(message, { ...event, text: `\n\n${event.text}` });
-    else this.#host.event(message, event);
-  }
-
-  /**
-   * Adds a request to the usage of its turn. Not for a turn that an earlier connection began: some of its requests were
-   * reported there, so the sum is unknown.
-   */
-  #addRequest(current: Current, update: Fields): void {
-    const { message, session } = current.turn;
-    const about = { agent: this.#agent, model: this.#sessions?.settings.model(session) };
-    const sum = withRequest(current.requests, update, about);
-    if (sum === undefined) return;
-    current.requests = sum;
-    this.#host.usage(message, sum);
-  }
-
-  #tool(
-    { turn, calls, cancelled }: Current,
-    event: Extract<TurnEvent, { type: 'tool' }>,
-    update: Fields,
-  ): void {
-    const kind = calls.note(event.id, update);
-    this.#host.event(turn.message, event.kind === undefined && kind !== ownKind ? event : { ...event, kind });
-    const { status } = event;
-    // A call that fails during a cancellation may never have begun.
-    const isOver = status === 'completed' || (status === 'failed' && !cancelled);
-    const use = isOver ? calls.end(event.id, status) : undefined;
-    if (use !== undefined) this.#host.used(turn.message, use);
-  }
-
-  /** Also after the end of a turn, tools that are used without asking must be noticed. */
-  #noteLate({ turn, calls }: Current, event: Extract<TurnEvent, { type: 'tool' }>, update: Fields): void {
-    calls.note(event.id, update);
-    const use = event.status === 'completed' ? calls.end(event.id, 'completed') : undefined;
-    if (use !== undefined) this.#host.used(turn.message, use);
+    this.#updates.take(session, fields(params?.update) ?? {}, this.#sessions);
   }
 
   #passOver(message: AnyMessage): void {
@@ -263,7 +190,7 @@ export class AcpConnection implements Connection {
     const sessions = this.#open();
     const { session, live, workingDir } = conversation;
     if (session !== undefined && live) return { session, how: 'Live' };
-    if (session !== undefined && this.#canLoad) {
+    if (session !== undefined && this.#facts?.canResume === true) {
       const { settled, cost } = await sessions.load(session, workingDir);
       this.#mustHold(settled);
       return { session, how: 'Loaded', cost };
@@ -283,7 +210,7 @@ export class AcpConnection implements Connection {
    */
   #mustHold(settled: Settled): void {
     for (const what of ['model', 'mode', 'options'] as const)
-      if (this.#takes?.[what]?.status === 'True' && settled[what].status === 'False')
+      if (this.#facts?.controls[what]?.status === 'True' && settled[what].status === 'False')
         throw new ProtocolError('Failed', settled[what].message);
   }
 
@@ -329,10 +256,6 @@ export class AcpConnection implements Connection {
     if (this.#decided.size > limits.decided && oldest !== undefined) this.#decided.delete(oldest);
     this.#turns.decided(permission);
     await this.#wire.answer(line);
-  }
-
-  #drop(current: Current): void {
-    this.#turns.remove(current);
   }
 
   async routed(): Promise<void> {
@@ -388,22 +311,6 @@ export class AcpConnection implements Connection {
       this.#options.log.warn({ error: String(error) }, 'a line for the agent could not be written');
     });
   }
-}
-
-/** Whether an update names a call or message of the previous turn, and not of the current one. */
-function isOf(before: Current, now: Current, { sessionUpdate, messageId, toolCallId }: Fields): boolean {
-  const [text, tool] = [idOf(messageId), idOf(toolCallId)];
-  if (sessionUpdate === 'tool_call_update')
-    return tool !== undefined && before.calls.has(tool) && !now.calls.has(tool);
-  return text !== undefined && before.messageIds.has(text) && !now.messageIds.has(text);
-}
-
-/** Whether a text begins another message of the agent. Two messages become two paragraphs. */
-function isNext(current: Current, messageId: string | undefined): boolean {
-  const before = current.messageId;
-  current.messageId = messageId ?? before;
-  if (messageId !== undefined && current.messageIds.size < limits.tools) current.messageIds.add(messageId);
-  return before !== undefined && messageId !== undefined && before !== messageId;
 }
 
 /** The words of agents whose sessions accept one prompt at a time. */

@@ -1,7 +1,7 @@
 import type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId } from '@agentclientprotocol/sdk';
 import { jsonFault } from '../../api/json.ts';
 import { cut } from '../../api/text.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../protocol.ts';
 
 export type { AnyMessage, AnyRequest, AnyResponse, JsonRpcId };
 

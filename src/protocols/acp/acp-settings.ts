@@ -1,6 +1,5 @@
 import { cut } from '../../api/text.ts';
-import { limits } from '../limits.ts';
-import type { ConnectOptions, Control, Facts } from '../protocol.ts';
+import { type ConnectOptions, type Control, type Facts, limits } from '../protocol.ts';
 import { fields } from './acp-message.ts';
 import { isRefusal, type Requests } from './acp-requests.ts';
 import {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { jsonFault } from '../../api/json.ts';
 import { cut } from '../../api/text.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../protocol.ts';
 import type { ToolUse } from '../turn-events.ts';
 import { type Fields, fields, name, objects, present, string } from './acp-message.ts';
 import { isOwnTool, ownKind } from './own-tools.ts';

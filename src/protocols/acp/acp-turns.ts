@@ -1,6 +1,5 @@
 import type { Cancel, Clock } from '../../platform/clock.ts';
-import { limits } from '../limits.ts';
-import type { Turn } from '../protocol.ts';
+import { limits, type Turn } from '../protocol.ts';
 import type { Usage } from '../turn-events.ts';
 import { Calls } from './acp-tool-calls.ts';
 

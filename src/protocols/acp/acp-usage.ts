@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../protocol.ts';
 import { counters, type Usage } from '../turn-events.ts';
 import { type Fields, fields, number, present, string } from './acp-message.ts';
 
@@ -56,7 +56,7 @@ export function withRequest(
 type Numbers = Pick<Usage, (typeof counters)[number]>;
 
 const numbersOf = (found: Fields): Numbers =>
-  present(Object.fromEntries(counters.map((name) => [name, number(found[name])])) as Numbers); // of the counters
+  present(Object.fromEntries(counters.map((name) => [number(found[name])])) as Numbers); // of the counters
 
 const isNothing = (numbers: Numbers): boolean => Object.values(numbers).every((each) => each === 0);
 

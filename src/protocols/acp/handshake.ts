@@ -1,16 +1,16 @@
 import { cut } from '../../api/text.ts';
 import type { Cancel } from '../../platform/clock.ts';
 import { type ConnectOptions, type Facts, type Host, ProtocolError } from '../protocol.ts';
+import { type Fields, fields, name as nameOf, objects, string } from './acp-message.ts';
 import type { Requests } from './acp-requests.ts';
-import { authAdvice, type Greeting, keyMethods, readGreeting } from './greeting.ts';
-import { Sessions } from './sessions.ts';
+import { type Abilities, Sessions } from './sessions.ts';
 
 /** Version of ACP. */
 const version = 1;
 
 const authAgain = 30_000;
 
-export interface HandshakeHost {
+interface HandshakeHost {
   ready(facts: Facts, sessions: Sessions, spare: string): void;
   unready: Host['unready'];
 }
@@ -114,3 +114,53 @@ export class Handshake {
 }
 
 const isAuth = (error: unknown): boolean => error instanceof ProtocolError && error.code === 'AuthRequired';
+
+/** Login methods that are read. */
+const mostMethods = 20;
+
+export interface Greeting {
+  version: unknown;
+  agent: Facts['agent'];
+  abilities: Abilities;
+  authMethods: readonly Fields[];
+}
+
+function readGreeting(answer: unknown): Greeting {
+  const { protocolVersion, agentCapabilities, agentInfo, authMethods } = fields(answer) ?? {};
+  const can = fields(agentCapabilities);
+  const sessions = fields(can?.sessionCapabilities);
+  const info = fields(agentInfo);
+  const [name, version] = [info?.name, info?.version].map((one) => nameOf(one));
+  return {
+    version: protocolVersion,
+    agent: name === undefined ? undefined : version === undefined ? { name } : { name, version },
+    abilities: {
+      load: can?.loadSession === true,
+      resume: fields(sessions?.resume) !== undefined,
+      close: fields(sessions?.close) !== undefined,
+      http: fields(can?.mcpCapabilities)?.http === true,
+      systemPrompt: fields(sessions?.systemPrompt) !== undefined,
+    },
+    authMethods: objects(authMethods).slice(0, mostMethods),
+  };
+}
+
+/** Returns the ids of login methods that need no person, only a key in the agent's environment. */
+const keyMethods = (methods: readonly Fields[]): string[] =>
+  methods.flatMap(({ type, id }) =>
+    typeof id === 'string' && (type === 'env_var' || /api-?key$/i.test(id)) ? [id] : [],
+  );
+
+/** Returns advice for a person who has to log the agent in. */
+function authAdvice(methods: readonly Fields[], why: string): string {
+  const offers = methods.slice(0, 10).map(({ id, name, description }) => {
+    const title = string(name) ?? string(id) ?? 'a way without a name';
+    const text = string(description);
+    return cut(text === undefined ? title : `${title} (${text})`, 200);
+  });
+  const offer = offers.length === 0 ? 'It does not say how to log in' : `It offers: ${offers.join('; ')}`;
+  return (
+    `${cut(why, 500)}. ${offer}. Log in once as the agent's own user, where it keeps its state (a volume, in a ` +
+    'container), or give it its key by template.env. It is tried again every 30s.'
+  );
+}

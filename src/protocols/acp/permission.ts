@@ -1,5 +1,5 @@
 import { cut } from '../../api/text.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../protocol.ts';
 import { optionFor, type Permission, type PermissionOption } from '../turn-events.ts';
 import {
   type Fields,

@@ -1,11 +1,16 @@
 import type { McpServer } from '@agentclientprotocol/sdk';
-import { limits } from '../limits.ts';
-import { type ConnectOptions, type Control, mcpOffered, ProtocolError } from '../protocol.ts';
+import {
+  type ConnectOptions,
+  type Control,
+  type Facts,
+  limits,
+  mcpOffered,
+  ProtocolError,
+} from '../protocol.ts';
 import type { Usage } from '../turn-events.ts';
 import { codes, fields, id } from './acp-message.ts';
 import { isRefusal, type Requests } from './acp-requests.ts';
 import { notAsked, Settings, type Settled } from './acp-settings.ts';
-import type { Abilities, Greeting } from './greeting.ts';
 
 /**
  * Claude's adapter accepts a system prompt in `_meta`, under its present and its former name, even in versions that do
@@ -16,12 +21,24 @@ const takesSystemPrompt: ReadonlySet<string> = new Set([
   '@zed-industries/claude-agent-acp',
 ]);
 
+/** What the agent can do, from its answer to initialize. Plain JSON, because Facts contains it. */
+export interface Abilities {
+  load: boolean;
+  resume: boolean;
+  close: boolean;
+  /** It supports MCP servers over HTTP. */
+  http: boolean;
+  /** It accepts a system prompt with each session. */
+  systemPrompt: boolean;
+}
+
 /** The agent's sessions, each with the settings of the spec. */
 export class Sessions {
   readonly #requests: Requests;
   readonly #options: ConnectOptions;
   readonly #abilities: Abilities;
-  readonly #agent: string | undefined;
+  /** The agent's own name. */
+  readonly agent: string | undefined;
   /** Sessions that are being loaded, whose history may be replayed, with their cost if the agent reports it. */
   readonly #loading = new Map<string, Usage['cost']>();
   readonly settings: Settings;
@@ -29,12 +46,12 @@ export class Sessions {
   constructor(
     requests: Requests,
     options: ConnectOptions,
-    { agent, abilities }: Pick<Greeting, 'agent' | 'abilities'>,
+    { agent, abilities }: { agent: Facts['agent']; abilities: Abilities },
   ) {
     this.#requests = requests;
     this.#options = options;
     this.#abilities = abilities;
-    this.#agent = agent?.name;
+    this.agent = agent?.name;
     this.settings = new Settings(requests, options);
   }
 
@@ -150,7 +167,7 @@ export class Sessions {
   /** How the agent gets its system prompt. */
   get #way(): 'Session' | 'SessionMeta' | 'FirstMessage' {
     if (this.#abilities.systemPrompt) return 'Session';
-    return this.#agent !== undefined && takesSystemPrompt.has(this.#agent) ? 'SessionMeta' : 'FirstMessage';
+    return this.agent !== undefined && takesSystemPrompt.has(this.agent) ? 'SessionMeta' : 'FirstMessage';
   }
 
   #systemPromptControl(): Control {
@@ -219,4 +236,17 @@ function refusal(error: unknown): unknown {
   if (!isRefusal(error)) return error;
   const reason = isGone(error) ? 'LoadRefused' : 'LoadFailed';
   return new ProtocolError(reason, `The session cannot be loaded again. ${error.message}`, { cause: error });
+}
+
+/** Returns the abilities that an earlier connection found. */
+export function readAbilities(facts: Facts): Abilities {
+  const found = fields(facts.acp);
+  const can = (name: keyof Abilities): boolean => found?.[name] === true;
+  return {
+    load: can('load'),
+    resume: can('resume'),
+    close: can('close'),
+    http: can('http'),
+    systemPrompt: can('systemPrompt'),
+  };
 }

@@ -8,10 +8,9 @@ import {
   type Wire,
 } from '../protocol.ts';
 import type { Peer, TurnEvent, TurnResult } from '../turn-events.ts';
-import { factsOf } from './jsonl-facts.ts';
 import { Malformed } from './jsonl-fields.ts';
 import { type InFlight, Queries, Turns } from './jsonl-turns.ts';
-import { readLine, type Said, turnEvent } from './said.ts';
+import { factsOf, readLine, type Said, turnEvent } from './said.ts';
 
 /** Characters of a meaningless line that are reported. */
 const shown = 500;

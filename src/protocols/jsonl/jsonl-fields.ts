@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../../api/json.ts';
 import { cut } from '../../api/text.ts';
 import { parseTime } from '../../api/time.ts';
-import { limits } from '../limits.ts';
+import { limits } from '../protocol.ts';
 
 /** The latest instant that a Date can represent. */
 const lastInstant = 8_640_000_000_000_000;

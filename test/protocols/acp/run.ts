@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { silentLog } from '../../../src/platform/log.ts';
-import { acp } from '../../../src/protocols/acp.ts';
 import type { Connection, ConnectOptions, Turn } from '../../../src/protocols/protocol.ts';
+import { acp } from '../../../src/protocols/protocol-index.ts';
 import { Told, until } from '../../contracts/protocol/world.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 

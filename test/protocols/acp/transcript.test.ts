@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTranscript } from '../../../src/protocols/acp/updates.ts';
+import { createTranscript } from '../../../src/protocols/acp/transcript.ts';
 
 const line = (message: object): string => JSON.stringify({ jsonrpc: '2.0', ...message });
 const update = (body: object, sessionId = 's'): string =>

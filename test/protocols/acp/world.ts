@@ -1,5 +1,5 @@
-import { acp } from '../../../src/protocols/acp.ts';
 import type { ConnectOptions, Facts } from '../../../src/protocols/protocol.ts';
+import { acp } from '../../../src/protocols/protocol-index.ts';
 import { type Harness, open, openReady, type World } from '../../contracts/protocol/world.ts';
 import { type Answers, FakeAcpAgent } from '../../fakes/acp-agent.ts';
 

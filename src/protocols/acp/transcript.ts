@@ -1,91 +1,9 @@
-import { askedText, beginning } from '../../api/text.ts';
-import { limits } from '../limits.ts';
+import { askedText } from '../../api/text.ts';
 import type { Transcript } from '../protocol.ts';
-import { requestText } from '../request-text.ts';
-import type { TurnEvent } from '../turn-events.ts';
-import {
-  type Fields,
-  fields,
-  id as idOf,
-  list,
-  name,
-  objects,
-  oneOf,
-  parse,
-  present,
-  readError,
-  string,
-} from './acp-message.ts';
-import { mergeTool, type Tool, titleOf } from './acp-tool-calls.ts';
+import { requestText } from '../turn-events.ts';
+import { type Fields, fields, objects, parse, readError, string } from './acp-message.ts';
+import { mergeTool, type Tool } from './acp-tool-calls.ts';
 import { isTurnId } from './acp-turns.ts';
-
-const statuses = ['pending', 'in_progress', 'completed', 'failed'] as const;
-
-/** Returns the event that a session/update means for a turn, or undefined. */
-export function toEvent(update: Fields): TurnEvent | undefined {
-  switch (update.sessionUpdate) {
-    case 'agent_message_chunk':
-      return chunk('text', update.content);
-    case 'agent_thought_chunk':
-      return chunk('thought', update.content);
-    // The first report of a call may omit fields that have their default.
-    case 'tool_call':
-      return tool({ ...update, kind: update.kind ?? 'other', status: update.status ?? 'pending' });
-    case 'tool_call_update':
-      return tool(update);
-    case 'plan':
-      return {
-        type: 'plan',
-        entries: objects(update.entries)
-          .slice(0, limits.entries)
-          .map(({ content, status }) => ({
-            content: name(content, limits.title) ?? '',
-            status: name(status) ?? 'pending',
-          })),
-      };
-    default:
-      return undefined;
-  }
-}
-
-function chunk(type: 'text' | 'thought', content: unknown): TurnEvent | undefined {
-  const found = fields(content);
-  if (found === undefined) return undefined;
-  const text = string(found.text);
-  if (found.type === 'text') return text === undefined || text === '' ? undefined : { type, text };
-  // An image or a file: reported without its content, which may be of any size.
-  return {
-    type: 'other',
-    event: present({
-      type: name(found.type),
-      uri: name(found.uri, limits.title),
-      mimeType: name(found.mimeType),
-    }),
-  };
-}
-
-function tool(update: Fields): TurnEvent | undefined {
-  const id = idOf(update.toolCallId);
-  if (id === undefined) return undefined;
-  return present({
-    type: 'tool' as const,
-    id,
-    title: titleOf(update),
-    kind: name(update.kind),
-    status: oneOf(update.status, statuses),
-    output: output(update),
-  });
-}
-
-function output({ content, rawOutput }: Fields): string | undefined {
-  const parts = objects(content).flatMap((item) => {
-    if (item.type === 'diff') return [`[changed ${string(item.path) ?? 'a file'}]`];
-    return string(fields(item.content)?.text) ?? [];
-  });
-  if (parts.length === 0 && list(content).length === 0 && typeof rawOutput === 'string')
-    parts.push(rawOutput);
-  return parts.length === 0 ? undefined : beginning(parts.join('\n'), limits.toolOutput);
-}
 
 /** Characters of a line of a transcript. A longer line is split. */
 const mostLine = 4_096;
