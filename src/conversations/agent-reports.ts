@@ -1,5 +1,6 @@
 import { ApiError } from '../api/errors.ts';
 import type { Fleet } from '../client/fleet.ts';
+import type { QuotaReport } from '../protocols/protocol.ts';
 import type { ToolUse, TurnEvent } from '../protocols/turn-events.ts';
 import { holdOf } from './agent-account.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -101,7 +102,7 @@ export class AgentReports {
     }
   }
 
-  #quota(link: Link, { message, until }: { message: string; until?: number | undefined }): void {
+  #quota(link: Link, { message, until }: QuotaReport): void {
     const agent = this.#context.agent(keyOf(link.target));
     const hold =
       agent === undefined || until === undefined

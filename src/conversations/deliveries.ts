@@ -192,8 +192,11 @@ export class Deliveries {
   #turnOf(open: Open, session: string): Turn {
     const { id, interrupted } = open.message;
     const text = this.#context.journal.message(id)?.text ?? '';
-    const about = `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.`;
-    return { ...turnOf(open, session), text: interrupted === undefined ? text : `${about}\n\n${text}` };
+    const whole =
+      interrupted === undefined
+        ? text
+        : `[agentctl] Your turn on the message below was interrupted: ${interrupted}. Check what of it is done already, do not do it twice, and finish it.\n\n${text}`;
+    return { ...turnOf(open, session), text: whole };
   }
 
   async #prompt(open: Open, link: Link, turn: Turn): Promise<void> {

@@ -147,9 +147,15 @@ export interface Host {
   manage(request: { requestId: string; action: string; params: Record<string, unknown> }): void;
   usage(message: string | undefined, usage: Usage): void;
   /** The vendor's quota is used up. */
-  quota(report: { until?: number | undefined; message: string }): void;
+  quota(report: QuotaReport): void;
   /** A meaningless line. It has no effect. */
   garbage(line: string, why: string): void;
+}
+
+/** `until`: when quota is available again, in milliseconds since 1970. It is stated by the agent, never guessed. */
+export interface QuotaReport {
+  until?: number | undefined;
+  message: string;
 }
 
 export interface Connection {

@@ -65,6 +65,43 @@ describe('while a gate is held', () => {
   });
 });
 
+describe('an ACP agent at its usage limit', () => {
+  const limit = 'You have hit your usage limit. Try again in 1 hour.';
+  /** A turn that fails at the limit, after this update. Returns the next message. */
+  const refused = async (at: Stage, puppet: AcpPuppet, update?: object) => {
+    const { id } = await at.send('acp-w', 'hi');
+    await at.world.until(() => puppet.prompts.length === 1);
+    if (update !== undefined) puppet.update({ sessionUpdate: 'usage_update', used: 1, size: 8, ...update });
+    puppet.refuse({ code: -32603, message: limit });
+    expect(await at.end(id)).toMatchObject({ state: 'Failed', reason: 'QuotaExceeded' });
+    await settled(at);
+    return at.send('acp-w', 'again');
+  };
+
+  test('gets no message until the time that it reports as data', async () => {
+    const puppet = new AcpPuppet();
+    await using at = await stage({ 'acp-w': puppet });
+    const resetsAt = at.world.house.clock.now() / 1_000 + 2 * 3_600;
+    const info = { status: 'rejected', resetsAt, rateLimitType: 'five_hour' };
+    const next = await refused(at, puppet, { _meta: { '_claude/rateLimit': info } });
+    at.world.house.clock.advance(hour + 60_000); // the time in its words has passed
+    await settled(at);
+    expect(puppet.prompts).toHaveLength(1);
+    expect(at.world.house.instance('acp-w-0')?.status).toMatchObject({ reason: 'QuotaExceeded' });
+    expect(at.message(next.id)).toMatchObject({ attempts: 0 });
+    await at.send('acp-w', 'and now?'); // what waited may have expired
+    at.world.house.clock.advance(hour);
+    await at.world.until(() => puppet.prompts.length > 1);
+  });
+
+  test('gets messages as before if only its words name a time', async () => {
+    const puppet = new AcpPuppet();
+    await using at = await stage({ 'acp-w': puppet });
+    await refused(at, puppet);
+    await at.world.until(() => puppet.prompts.length === 2);
+  });
+});
+
 describe('an agent that reports until when its quota is used up', () => {
   /** An agent that works on a message, and has reported its quota. */
   const reported = async (at: Stage, puppet: Puppet, ms: number | undefined) => {

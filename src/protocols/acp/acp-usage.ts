@@ -1,6 +1,6 @@
-import { limits } from '../protocol.ts';
+import { limits, type QuotaReport } from '../protocol.ts';
 import { counters, type Usage } from '../turn-events.ts';
-import { type Fields, fields, number, present, string } from './acp-message.ts';
+import { type Fields, fields, name, number, present, string } from './acp-message.ts';
 
 /**
  * Agents that are known to report the tokens of a turn only, although the specification demands sums: OpenCode (1.18)
@@ -56,9 +56,28 @@ export function withRequest(
 type Numbers = Pick<Usage, (typeof counters)[number]>;
 
 const numbersOf = (found: Fields): Numbers =>
-  present(Object.fromEntries(counters.map((name) => [number(found[name])])) as Numbers); // of the counters
+  present(Object.fromEntries(counters.map((name) => [name, number(found[name])])) as Numbers); // of the counters
 
 const isNothing = (numbers: Numbers): boolean => Object.values(numbers).every((each) => each === 0);
+
+/**
+ * Returns the report of a used-up quota in a usage_update. ACP has no field for it. Claude's adapter reports in `_meta`
+ * what the vendor answered, with the time of the reset in seconds. A limit beyond which extra usage is allowed is not
+ * used up.
+ */
+export function quotaOf(update: Fields): QuotaReport | undefined {
+  const { status, resetsAt, rateLimitType, overageStatus, isUsingOverage } =
+    fields(fields(update._meta)?.['_claude/rateLimit']) ?? {};
+  const goesOn =
+    isUsingOverage === true || overageStatus === 'allowed' || overageStatus === 'allowed_warning';
+  if (status !== 'rejected' || goesOn) return undefined;
+  const seconds = number(resetsAt);
+  const limit = name(rateLimitType) ?? 'of its account';
+  return present({
+    until: seconds === undefined ? undefined : seconds * 1_000,
+    message: `The usage limit ${limit} is reached.`,
+  });
+}
 
 /** Parses a usage_update: the cost since the session began, and the usage of its context. */
 export function costAndContext(update: Fields, model: string | undefined): Usage | undefined {

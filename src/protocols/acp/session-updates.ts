@@ -14,7 +14,7 @@ import {
 } from './acp-message.ts';
 import { titleOf } from './acp-tool-calls.ts';
 import type { Current, Turns } from './acp-turns.ts';
-import { costAndContext, withRequest } from './acp-usage.ts';
+import { costAndContext, quotaOf, withRequest } from './acp-usage.ts';
 import { ownKind } from './own-tools.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -45,6 +45,8 @@ export class SessionUpdates {
     const isLate = goesOn === undefined || (before !== undefined && isOf(before, goesOn, update));
     const current = isLate ? before : goesOn;
     if (update.sessionUpdate === 'usage_update') {
+      const quota = quotaOf(update);
+      if (quota !== undefined) this.#host.quota(quota);
       const usage = costAndContext(update, sessions?.settings.model(session));
       if (usage !== undefined && current !== undefined) this.#host.usage(current.turn.message, usage);
       return;

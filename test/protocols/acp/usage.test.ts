@@ -178,6 +178,41 @@ describe('usage of acp', () => {
     expect(host.usages('m1')).toMatchObject([{ model: 'small' }, { model: 'large' }]);
   });
 
+  describe("a quota that Claude's adapter reports", () => {
+    const report = async (info: object) => {
+      const { connection, agent, host, begin } = await talk();
+      const turn = await begin({ message: 'm1' });
+      const _meta = { '_claude/rateLimit': info };
+      connection.receive(agent.update(turn, { sessionUpdate: 'usage_update', used: 1, size: 8, _meta }));
+      return host.of('quota');
+    };
+
+    test('is used up until the time of the reset, which is in seconds', async () => {
+      const limit = { status: 'rejected', resetsAt: 1_772_400_000, rateLimitType: 'five_hour' };
+      expect(await report({ ...limit, overageStatus: 'rejected' })).toEqual([
+        { until: Date.parse('2026-03-01T21:20:00Z'), message: 'The usage limit five_hour is reached.' },
+      ]);
+    });
+
+    test.each([{}, { resetsAt: 'at 4pm' }, { resetsAt: -1 }, { resetsAt: 1_772_400_000_000 }])(
+      'with %j is used up until nobody knows when',
+      async (reset) => {
+        expect(await report({ status: 'rejected', ...reset })).toEqual([
+          { message: 'The usage limit of its account is reached.' },
+        ]);
+      },
+    );
+
+    test.each([
+      { status: 'allowed_warning', resetsAt: 1_772_400_000 },
+      { status: 'rejected', resetsAt: 1_772_400_000, overageStatus: 'allowed' },
+      { status: 'rejected', resetsAt: 1_772_400_000, isUsingOverage: true },
+      { resetsAt: 1_772_400_000 },
+    ])('as %j is not used up', async (info) => {
+      expect(await report(info)).toEqual([]);
+    });
+  });
+
   test('a number of which no sum means anything is not reported', async () => {
     const { connection, agent, host, begin } = await talk();
     const turn = await begin({ message: 'm1' });
