@@ -1,8 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { Gone, Journal } from './journal.ts';
-import { type Row, selected, toMessage, toValue } from './journal-rows.ts';
-import { whereFinal } from './journal-schema.ts';
+import { type Row, selected, toMessage, toValue, whereFinal } from './journal-schema.ts';
 import type { Approval, Conversation } from './message.ts';
 
 /** Maximum time in milliseconds for which pruning blocks the event loop. */

@@ -1,7 +1,14 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Journal, MessageFilter, Scope, StoredEvent } from './journal.ts';
-import { type Row, selected, toEnvelope, toMessage, toValue } from './journal-rows.ts';
-import { whereFinal, whereOpen } from './journal-schema.ts';
+import type { Journal, MessageFilter, Scope, StoredEvent, UsageFilter } from './journal.ts';
+import {
+  type Row,
+  selected,
+  toEnvelope,
+  toMessage,
+  toValue,
+  whereFinal,
+  whereOpen,
+} from './journal-schema.ts';
 import type { AgentUsage, Approval, Conversation, Link, Message, UsageRecord } from './message.ts';
 
 type Condition = [sql: string, ...values: SQLInputValue[]];
@@ -98,18 +105,36 @@ export class JournalReader {
     return this.#values<Approval>('approvals', [['id = ?', id]])[0];
   }
 
-  usage({ since, ...scope }: Scope & { since?: number | undefined } = {}): UsageRecord[] {
+  usage({ since, ...scope }: UsageFilter = {}): UsageRecord[] {
     const conditions = inScope(scope);
     if (since !== undefined) conditions.push(['at >= ?', since]);
     return this.#values('usage', conditions);
   }
 
-  usageByModel({ since = 0, namespace, agent }: Parameters<Journal['usageByModel']>[0]): AgentUsage[] {
-    const conditions: Condition[] = [...inScope({ namespace, agent }), ['at >= ?', since]];
-    return sumByModel(
-      (sql) => this.#all(sql, ...bound(conditions)),
-      conditions.map(([sql]) => sql).join(' AND '),
-    );
+  usageByModel({ since = 0, ...scope }: UsageFilter): AgentUsage[] {
+    const conditions: Condition[] = [...inScope(scope), ['at >= ?', since]];
+    const where = conditions.map(([sql]) => sql).join(' AND ');
+    const spent = Map.groupBy(this.#all(costs(where), ...bound(conditions)), idOf);
+    return this.#all(turns(where), ...bound(conditions)).map((row) => {
+      const missing = (reports: unknown): number => Number(row.turns) - Number(reports);
+      const own = spent.get(idOf(row)) ?? [];
+      const sum: AgentUsage = {
+        namespace: String(row.namespace),
+        agent: String(row.agent),
+        turns: Number(row.turns),
+        unreported: {
+          inputTokens: missing(row.inputTokensReports),
+          outputTokens: missing(row.outputTokensReports),
+          totalTokens: missing(row.totalTokensReports),
+          cost: missing(row.cost),
+        },
+      };
+      if (row.model !== null) sum.model = String(row.model);
+      for (const name of counters) if (row[name] !== null) sum[name] = Number(row[name]);
+      if (own.length > 0)
+        sum.cost = Object.fromEntries(own.map(({ currency, amount }) => [String(currency), Number(amount)]));
+      return sum;
+    });
   }
 
   /** In the order in which they were first written. */
@@ -164,29 +189,3 @@ const costs = (where: string): string => `SELECT namespace, agent, value ->> 'mo
   GROUP BY 1, 2, 3, 4 ORDER BY 4`;
 
 const idOf = ({ namespace, agent, model }: Row): string => JSON.stringify([namespace, agent, model]);
-
-/** Returns the sums by agent and model, of the records that match the SQL condition `where`. `all` runs a query. */
-function sumByModel(all: (sql: string) => Row[], where: string): AgentUsage[] {
-  const spent = Map.groupBy(all(costs(where)), idOf);
-  return all(turns(where)).map((row) => {
-    const count = Number(row.turns);
-    const missing = (reports: unknown): number => count - Number(reports);
-    const own = spent.get(idOf(row)) ?? [];
-    const sum: AgentUsage = {
-      namespace: String(row.namespace),
-      agent: String(row.agent),
-      turns: count,
-      unreported: {
-        inputTokens: missing(row.inputTokensReports),
-        outputTokens: missing(row.outputTokensReports),
-        totalTokens: missing(row.totalTokensReports),
-        cost: missing(row.cost),
-      },
-    };
-    if (row.model !== null) sum.model = String(row.model);
-    for (const name of counters) if (row[name] !== null) sum[name] = Number(row[name]);
-    if (own.length > 0)
-      sum.cost = Object.fromEntries(own.map(({ currency, amount }) => [String(currency), Number(amount)]));
-    return sum;
-  });
-}

@@ -1,27 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { type Entry, isRefused, isTaken, JournalError, type MessageChange } from './journal.ts';
-import { encode, fields } from './journal-rows.ts';
+import { changeable, encode, fields } from './journal-schema.ts';
 import type { Message } from './message.ts';
-
-/** The fields that a Change may set. The Record type makes sure that none is missing. */
-const changeable = Object.keys({
-  state: 0,
-  reason: 0,
-  error: 0,
-  attempts: 0,
-  instance: 0,
-  uid: 0,
-  run: 0,
-  written: 0,
-  produced: 0,
-  interrupted: 0,
-  answer: 0,
-  stopReason: 0,
-  spent: 0,
-  answered: 0,
-  deliveredAt: 0,
-  endedAt: 0,
-} satisfies Record<keyof MessageChange, 0>) as (keyof MessageChange)[]; // Object.keys returns string[]
 
 /** Writes single entries in the open transaction. Throws JournalError if an entry breaks a rule. */
 export class JournalWriter {
@@ -72,21 +52,17 @@ export class JournalWriter {
     this.#ordinal = Number(last?.ordinal ?? 0);
   }
 
-  apply(entry: Entry): void {
+  apply(entry: Entry) {
     const { conversation, link, dropLink, approval, mark, usage } = this.#statements;
     switch (entry.type) {
       case 'Accept':
-        this.#accept(entry.message);
-        return;
+        return this.#accept(entry.message);
       case 'Change':
-        this.#change(entry.id, entry.set);
-        return;
+        return this.#change(entry.id, entry.set);
       case 'Retry':
-        this.#update(entry.id, this.#statements.retry, [entry.expiresAt]);
-        return;
+        return this.#update(entry.id, this.#statements.retry, [entry.expiresAt]);
       case 'Event':
-        this.#event(entry);
-        return;
+        return this.#event(entry);
       case 'Conversation': {
         const { id, namespace, agent, state, activeAt } = entry.conversation;
         conversation.run(id, namespace, agent, state, activeAt, JSON.stringify(entry.conversation));

@@ -10,6 +10,7 @@ import type {
   Link,
   Message,
   MessageState,
+  Progress,
   UsageRecord,
 } from './message.ts';
 
@@ -57,9 +58,9 @@ export interface Journal {
   conversations(filter?: Scope): Conversation[];
   approvals(filter?: Scope & { state?: Approval['state'] | undefined }): Approval[];
   approval(id: string): Approval | undefined;
-  usage(filter?: Scope & { since?: number | undefined }): UsageRecord[];
+  usage(filter?: UsageFilter): UsageRecord[];
   /** Returns the sums by agent and model. A missing model comes first. */
-  usageByModel(filter: Scope & { since?: number | undefined }): AgentUsage[];
+  usageByModel(filter: UsageFilter): AgentUsage[];
 
   /**
    * Removes final messages that ended before `before`, with their events. Then removes the oldest final ones while
@@ -112,32 +113,16 @@ export type Entry =
   | { type: 'DropMarks'; prefix: string }
   | { type: 'Usage'; record: UsageRecord };
 
-export type MessageChange = Partial<
-  Pick<
-    Message,
-    | 'state'
-    | 'reason'
-    | 'error'
-    | 'attempts'
-    | 'instance'
-    | 'uid'
-    | 'run'
-    | 'written'
-    | 'produced'
-    | 'interrupted'
-    | 'answer'
-    | 'stopReason'
-    | 'answered'
-    | 'spent'
-    | 'deliveredAt'
-    | 'endedAt'
-  >
->;
+export type MessageChange = Partial<Progress>;
 
 /** One Agent, the Agents of one namespace, or all. */
 export interface Scope {
   namespace?: string | undefined;
   agent?: string | undefined;
+}
+
+export interface UsageFilter extends Scope {
+  since?: number | undefined;
 }
 
 export interface MessageFilter extends Scope {
@@ -170,13 +155,8 @@ export class JournalError extends AgentctlError<JournalReason> {
 export function journalError(error: unknown, path: string): unknown {
   const told = storeError(error, path);
   if (!(told instanceof StoreError)) return told;
-  const { code: reason } = told;
-  const options = { cause: told.cause };
-  return new JournalError(
-    reason === 'Conflict' || reason === 'Compacted' ? 'Broken' : reason,
-    told.message,
-    options,
-  );
+  const { code, message, cause } = told;
+  return new JournalError(code === 'Conflict' || code === 'Compacted' ? 'Broken' : code, message, { cause });
 }
 
 /** After a failed sync the content of the disk is unknown. Only a restart, which reads it again, can find out. */

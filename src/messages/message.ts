@@ -27,17 +27,8 @@ export type Sender =
       requestId?: string | undefined;
     };
 
-/** One delivery to an Agent. */
-export interface Message {
-  id: string;
-  namespace: string;
-  agent: string;
-  kind: 'Chat' | 'Route' | 'Scheduled' | 'Prompt';
-  from: Sender;
-  conversation: string;
-  text: string;
-  /** The sender's idempotency key, unique for each agent. */
-  key?: string | undefined;
+/** What changes of a message. */
+export interface Progress {
   state: MessageState;
   /** The reason, in one word, if it is Failed or Expired. */
   reason?: string | undefined;
@@ -63,13 +54,26 @@ export interface Message {
   spent?: Spent | undefined;
   /** Whether the asking agent has received the answer. Absent: nobody waits for one. */
   answered?: boolean | undefined;
+  deliveredAt?: number | undefined;
+  endedAt?: number | undefined;
+}
+
+/** One delivery to an Agent. */
+export interface Message extends Progress {
+  id: string;
+  namespace: string;
+  agent: string;
+  kind: 'Chat' | 'Route' | 'Scheduled' | 'Prompt';
+  from: Sender;
+  conversation: string;
+  text: string;
+  /** The sender's idempotency key, unique for each agent. */
+  key?: string | undefined;
   /** The number of agents that it has passed. */
   hops: number;
   /** The message in whose turn it was sent. */
   parent?: string | undefined;
   createdAt: number;
-  deliveredAt?: number | undefined;
-  endedAt?: number | undefined;
   expiresAt: number;
 }
 
@@ -129,22 +133,16 @@ export interface Reported extends Usage {
   request?: number | undefined;
 }
 
-export interface Spent {
-  inputTokens?: number | undefined;
-  outputTokens?: number | undefined;
-  totalTokens?: number | undefined;
+type Tokens = Pick<Usage, 'inputTokens' | 'outputTokens' | 'totalTokens'>;
+
+export interface Spent extends Tokens {
   /** By currency. */
   cost?: Readonly<Record<string, number>> | undefined;
   /** How many turns did not report each of these, so that the sum is too small. Absent: none. */
   unreported?: Unreported | undefined;
 }
 
-export interface Unreported {
-  inputTokens: number;
-  outputTokens: number;
-  totalTokens: number;
-  cost: number;
-}
+export type Unreported = Record<keyof Tokens | 'cost', number>;
 
 /** How far the output of one run was read. */
 export interface Link {
@@ -205,19 +203,14 @@ export interface Approval {
 }
 
 /** The usage of one turn, by conversation, agent and model. Without numbers if the agent reported none. */
-export interface UsageRecord {
+export interface UsageRecord extends Tokens, Pick<Usage, 'model' | 'cost'> {
   /** Unique: made of the message and the attempt, or of another identity. Written only once. */
   id: string;
   namespace: string;
   agent: string;
   conversation?: string | undefined;
   message?: string | undefined;
-  model?: string | undefined;
   at: number;
-  inputTokens?: number | undefined;
-  outputTokens?: number | undefined;
-  totalTokens?: number | undefined;
-  cost?: { amount: number; currency: string } | undefined;
 }
 
 /** The total usage of the turns of one model. Sums only what was reported. Absent if nothing was. */
