@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Answer, Tail } from '../../src/conversations/open-message.ts';
+import { Answer, bounded, sizeOf, Tail } from '../../src/conversations/open-message.ts';
+import type { TurnEvent } from '../../src/protocols/turn-events.ts';
 
 const mebi = 1024 * 1024;
 
@@ -47,4 +48,36 @@ test('whoever reads while events come reads on', () => {
   const read = tail.events;
   tail.add({ seq: 2, at: 0, event: { type: 'other', event: undefined } });
   expect(read).toHaveLength(2);
+});
+
+test.each<[number, TurnEvent]>([
+  [5, { type: 'text', text: 'hello' }],
+  [5, { type: 'thought', text: 'hello' }],
+  [5, { type: 'note', text: 'hello' }],
+  [1, { type: 'tool', id: 't' }],
+  [1 + 4 + 6, { type: 'tool', id: 't', title: 'look', output: 'a file', kind: 'read' }],
+  [7, { type: 'background', source: 's', event: { a: 1 } }],
+  [7, { type: 'other', event: { a: 1 } }],
+  [0, { type: 'other', event: undefined }],
+  [
+    4 + 7 + 4 + 4,
+    {
+      type: 'plan',
+      entries: [
+        { content: 'look', status: 'pending' },
+        { content: 'tell', status: 'done' },
+      ],
+    },
+  ],
+  [4, { type: 'approval', id: 'p', title: 'look', state: 'Pending' }],
+])('%i characters, and a row, are the size of %j', (characters, event) => {
+  expect(sizeOf(event)).toBe(100 + characters);
+});
+
+test('an answer that comes whole is cut where it is too long, and says how long it was', () => {
+  expect(bounded(undefined)).toBeUndefined();
+  expect(bounded('x'.repeat(4 * mebi))).toBe('x'.repeat(4 * mebi));
+  expect(bounded('x'.repeat(4 * mebi + 1))).toBe(
+    `${'x'.repeat(4 * mebi)}\n[agentctl: cut here; the answer has ${4 * mebi + 1} characters]`,
+  );
 });

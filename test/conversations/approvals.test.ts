@@ -339,6 +339,7 @@ describe('a request', () => {
     const { id } = await at.asked();
     await at.decide('Approved');
     await at.world.until(() => heard.length === 1);
+    expect(id).toMatch(/^p-[0-9a-f]{10}$/);
     expect(heard).toEqual([
       `Instance Normal It asks for permission: touch made. Decide with agentctl approve ${id} or agentctl deny ${id}.`,
     ]);

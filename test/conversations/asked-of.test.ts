@@ -63,6 +63,25 @@ describe('a question is refused', () => {
     });
   });
 
+  test('to an Agent that has failed for good', async () => {
+    await using at = await pair({ other: { policy: { restart: { on: 'Never' } } } });
+    at.other.runs[0]?.end(1);
+    const { agents } = at.world.house.controller.cache;
+    await at.world.until(() => agents.get('default/other')?.status?.phase === 'Failed');
+    expect((await at.ask())?.error).toMatch(
+      /^Agent other does not accept messages now: it is Failed: Run 1 /,
+    );
+  });
+
+  test('with the names in their order, whenever they came', async () => {
+    await using at = await pair();
+    await at.world.agent('a-new-one');
+    await at.ready(3);
+    expect(await at.ask('nobody')).toMatchObject({
+      error: 'There is no agent nobody. There are a-new-one, one, other.',
+    });
+  });
+
   test('to an Agent that has no protocol, as if it were not there', async () => {
     await using at = await pair();
     await at.world.house.agent('mute', {}, { protocol: 'none' });

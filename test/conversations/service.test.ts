@@ -200,3 +200,27 @@ test('usage of an Agent that is not known is not found; of one without any there
   expect(await api.usage(key('w'), {})).toEqual([]);
   expect(await api.usageByAgent({})).toEqual([]);
 });
+
+test('usage of an Agent is that of its own turns', async () => {
+  await using at = await working();
+  at.puppet.say(at.message.id, { type: 'usage', inputTokens: 10, outputTokens: 5, model: 'm' });
+  at.puppet.done(at.message.id, 'yes');
+  await at.end(at.message.id);
+  const usage = await at.api.usage({ name: 'w' }, {});
+  expect(usage).toMatchObject([{ model: 'm', inputTokens: 10, outputTokens: 5 }]);
+  expect(await at.api.usage(key('w'), {})).toEqual(usage);
+  expect(await at.api.usageByAgent({ namespace: 'elsewhere' })).toEqual([]);
+});
+
+test('only the run that is named is asked to end', async () => {
+  await using at = await working();
+  const { conversations } = at.world.house.controller;
+  const { uid = '' } = at.world.house.instance('w-0')?.metadata ?? {};
+  conversations.shutdown(uid, 2);
+  conversations.shutdown('other', 1);
+  at.puppet.done(at.message.id, 'yes');
+  await at.end(at.message.id);
+  expect(at.puppet.of('shutdown')).toEqual([]);
+  conversations.shutdown(uid, 1);
+  await at.world.until(() => at.puppet.of('shutdown').length === 1);
+});
