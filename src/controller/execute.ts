@@ -215,11 +215,12 @@ export async function gone(deletion: Promise<unknown>): Promise<void> {
 
 function outcomeOf(error: unknown, context: ExecuteContext): Outcome {
   if (error instanceof DriverError) {
-    const { code: reason, message, retryAt } = error;
+    const { code: reason, message, retry } = error;
     if (error.kind === 'Offline') {
       context.session?.offline(error);
       return { result: 'NotStartable', reason, message };
     }
+    const retryAt = typeof retry === 'object' && 'at' in retry ? retry.at : undefined;
     return { result: error.kind, reason, message, retryAt };
   }
   const message = error instanceof Error ? error.message : String(error);

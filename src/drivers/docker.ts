@@ -25,8 +25,6 @@ import { createLifetime, readEngineStart, readFacts, shared } from './docker/eng
 import { createPulls, imageId } from './docker/image-pulls.ts';
 import { type Driver, DriverError, type DriverFeatures } from './driver.ts';
 
-export { unsupportedByDocker } from './docker/container-body.ts';
-
 export interface DockerDriverOptions {
   /** unix:///path, tcp://host:port or ssh://user@host. */
   endpoint: string;

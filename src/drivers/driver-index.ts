@@ -1,18 +1,17 @@
 import { type Capabilities, capabilitiesOf } from '../api/capabilities.ts';
 import type { AgentSpec, Runtime } from '../api/objects.ts';
 import { type Author, notAllowed } from '../plan/allow.ts';
-import { unsupportedByDocker } from './docker/container-body.ts';
-import type { Unsupported } from './driver.ts';
+import { docker } from './docker/docker-entry.ts';
+import type { Driver } from './driver.ts';
+import type { DriverContext, DriverEntry } from './driver-entry.ts';
 import { ownUser } from './own-user.ts';
-import { unsupportedByProcess } from './process.ts';
+import { process } from './process/process-entry.ts';
 
-/**
- * Every driver by its name in Runtime.spec. To add one, add a line here, and its construction in src/daemon/drivers.ts.
- */
-const checks: Record<Runtime['spec']['driver'], Unsupported> = {
-  docker: unsupportedByDocker,
-  process: unsupportedByProcess,
-};
+/** Every driver by its name in Runtime.spec. To add one, add a line here. */
+const drivers: Record<Runtime['spec']['driver'], DriverEntry> = { docker, process };
+
+export const openDriver = (runtime: Runtime, context: DriverContext): Promise<Driver> =>
+  drivers[runtime.spec.driver].open(runtime, context);
 
 /**
  * Returns `field: reason` for each field of the spec that the driver does not support or the Runtime does not allow.
@@ -23,7 +22,7 @@ export const unsupported = (
   author: Author | undefined,
 ): string[] => [
   ...lacking(capabilitiesOf(runtime), spec),
-  ...checks[runtime.driver](spec, runtime),
+  ...drivers[runtime.driver].unsupported(spec, runtime),
   ...notAllowed(spec.template, runtime, { author, controller: ownUser() }),
 ];
 

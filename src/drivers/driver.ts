@@ -1,12 +1,12 @@
 import type { Capabilities } from '../api/capabilities.ts';
-import { AgentctlError } from '../api/errors.ts';
+import { AgentctlError, type FailureOptions } from '../api/errors.ts';
 import type { AgentSpec, Probe } from '../api/objects.ts';
 import type { Observed } from '../plan/world.ts';
 
 /**
- * Operates one Runtime: what every driver does, and the features that it has. It decides nothing: each method is one step that the planner requested, and is idempotent (a
- * start that was carried out, a stop of an ended run and a removal of a missing container all succeed). All failures
- * are DriverErrors. The contract suite is test/contracts/driver.ts.
+ * Operates one Runtime: what every driver does, and the features that it has. It decides nothing: each method is one
+ * step that the planner requested, and is idempotent (a start that was carried out, a stop of an ended run and a removal
+ * of a missing container all succeed). All failures are DriverErrors. The contract suite is test/contracts/driver.ts.
  */
 export interface Driver extends Partial<DriverFeatures> {
   /** From src/api/capabilities.ts. */
@@ -312,18 +312,15 @@ export interface LogLine {
  */
 export class DriverError extends AgentctlError {
   readonly kind: 'NotStartable' | 'Retryable' | 'Terminal' | 'Offline';
-  /** For NotStartable: an earlier retry is useless. */
-  readonly retryAt: number | undefined;
 
+  /** `remedy` ends the message. A `retry` at an instant: an earlier start is useless. */
   constructor(
     kind: DriverError['kind'],
     reason: string,
     message: string,
-    { cause, retryAt }: { cause?: unknown; retryAt?: number | undefined } = {},
+    { cause, remedy, retry = kind === 'Terminal' ? 'Never' : 'Backoff' }: FailureOptions = {},
   ) {
-    const retry = kind === 'Terminal' ? 'Never' : retryAt === undefined ? 'Backoff' : { at: retryAt };
-    super(reason, message, { cause, retry });
-    this.retryAt = retryAt;
+    super(reason, remedy === undefined ? message : `${message} ${remedy}`, { cause, remedy, retry });
     this.name = 'DriverError';
     this.kind = kind;
   }

@@ -57,6 +57,22 @@ export const isDead = (stat: ProcessStat): boolean => stat.state === 'Z' || stat
 
 export const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.start === b.start;
 
+/** Adds to `found` the descendants among `all`. */
+export function addDescendants<Process extends ProcessStat>(
+  found: Set<Process>,
+  all: readonly Process[],
+): void {
+  const pids = new Set([...found].map(({ pid }) => pid));
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    for (const one of all)
+      if (pids.has(one.parent)) {
+        found.add(one);
+        pids.add(one.pid);
+      }
+  }
+}
+
 /** Returns the environment of the process's last exec; undefined if it is gone or we have no permission to read it. */
 export function readEnvironment(pid: number): Record<string, string> | undefined {
   const text = readProc(`${pid}/environ`)?.toString();

@@ -8,13 +8,7 @@ import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
-import {
-  type Driver,
-  type DriverCondition,
-  DriverError,
-  type DriverFeatures,
-  type Unsupported,
-} from './driver.ts';
+import { type Driver, type DriverCondition, DriverError, type DriverFeatures } from './driver.ts';
 import { createLooks, living, readBootId, sendSignal } from './proc.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { type CollectorCommand, createCollectorClient } from './process/collector/collector-client.ts';
@@ -44,15 +38,9 @@ import {
   voidRun,
 } from './process/layout.ts';
 import { createAttachments, type RunEnd } from './process/process-attach.ts';
-import {
-  asDriverError,
-  createCommandCheck,
-  gone,
-  superseded,
-  unsupportedFields,
-} from './process/process-checks.ts';
+import { asDriverError, createCommandCheck, gone, superseded } from './process/process-checks.ts';
 import { createInside } from './process/process-exec.ts';
-import { findTool, findTools } from './process/process-host.ts';
+import { findTools } from './process/process-host.ts';
 import { readLogs } from './process/process-logs.ts';
 import { type StartDeps, startRun } from './process/process-start.ts';
 import { createReaper, killTargetOf } from './process/reap.ts';
@@ -81,14 +69,6 @@ const keptRuns = 5;
 
 /** How long a kill waits until the shim records the exit. */
 const exitWaitMs = 2000;
-
-export const unsupportedByProcess: Unsupported = (spec) =>
-  unsupportedFields(spec, {
-    // A getter, so that it is evaluated only if a spec names a user.
-    get canSwitchUser() {
-      return process.getuid?.() === 0 && findTool('setpriv') !== undefined;
-    },
-  });
 
 /**
  * Runs instances as processes of this Linux host. A `ref` is the folder of an instance (see process/layout.ts).

@@ -74,10 +74,14 @@ export type SourceReason =
   /** Any other error of the program. */
   | 'Failed';
 
-/** The message is a sentence with the remedy. It contains no credentials. */
+/** The message is a sentence, which `remedy` ends. It contains no credentials. */
 export class SourceError extends AgentctlError<SourceReason> {
-  constructor(reason: SourceReason, message: string, options: { cause?: unknown } = {}) {
-    super(reason, visible(message), options);
+  constructor(
+    reason: SourceReason,
+    message: string,
+    { cause, remedy }: { cause?: unknown; remedy?: string | undefined } = {},
+  ) {
+    super(reason, visible(remedy === undefined ? message : `${message} ${remedy}`), { cause, remedy });
     this.name = 'SourceError';
   }
 }

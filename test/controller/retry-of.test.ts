@@ -9,7 +9,7 @@ import { StoreError } from '../../src/store/store.ts';
 test.each<[Error, string | undefined, Retry]>([
   [new DriverError('Retryable', 'DiskFull', 'no'), 'DiskFull', 'Backoff'],
   [new DriverError('Offline', 'NoAnswer', 'no'), 'NoAnswer', 'Backoff'],
-  [new DriverError('NotStartable', 'ImagePull', 'no', { retryAt: 7 }), 'ImagePull', { at: 7 }],
+  [new DriverError('NotStartable', 'ImagePull', 'no', { retry: { at: 7 } }), 'ImagePull', { at: 7 }],
   [new DriverError('Terminal', 'InvalidSpec', 'no'), 'InvalidSpec', 'Never'],
   [new ApiError('Conflict', 'no'), 'Conflict', 'Backoff'],
   [new SourceError('Unsettled', 'no'), 'Unsettled', 'Backoff'],

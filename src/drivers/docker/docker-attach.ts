@@ -7,7 +7,7 @@ import { createIntake, createKeep, type Intake } from '../stdio/intake.ts';
 import { readOutput } from '../stdio/output.ts';
 import { createPosition, placeOf } from '../stdio/position.ts';
 import { gone, hasStatus, stepError } from './docker-errors.ts';
-import { beginOf, createDemux, entriesOf, frames, seconds } from './docker-logs.ts';
+import { beginOf, createStdout, entriesOf, frames, seconds } from './docker-logs.ts';
 import type { ContainerInspect } from './docker-observe.ts';
 import { type Engine, EngineError, streamOf, until } from './engine.ts';
 
@@ -43,7 +43,7 @@ export function createAttachments(deps: AttachDeps): Attachments {
     createIntake(
       await engine.hijack(`/containers/${ref}/attach?stream=1&stdin=1&stdout=1`),
       clock,
-      createDemux(),
+      createStdout(),
     );
 
   const ofRun = async (ref: string, startId: string): Promise<ContainerInspect> => {

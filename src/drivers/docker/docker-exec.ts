@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import type { Exec } from 'dockerode';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import { ignoringAsync, isCode } from '../../platform/code.ts';
 import { DriverError } from '../driver.ts';
+import { addDescendants, isDead, type ProcessId, type ProcessStat, readStat } from '../proc.ts';
 import { gone, hasStatus } from './docker-errors.ts';
 import { frames } from './docker-logs.ts';
 import type { ContainerInspect } from './docker-observe.ts';
@@ -110,7 +110,7 @@ export async function execute(
   }
 
   async function elapsed(pid: number): Promise<number> {
-    const age = local ? await ageOf(pid) : clock.now() - begun;
+    const age = local ? ageOf(pid) : clock.now() - begun;
     // The process is gone: the command has ended, and the engine is about to report it.
     return age ?? 0;
   }
@@ -197,8 +197,8 @@ const ticksPerSecond = 100;
 const mostPasses = 10;
 
 /** Returns milliseconds since the process began; undefined if it is gone. */
-async function ageOf(pid: number): Promise<number | undefined> {
-  const stat = await statOf(pid);
+function ageOf(pid: number): number | undefined {
+  const stat = readStat(pid);
   return stat === undefined ? undefined : uptime() * 1000 - (stat.start / ticksPerSecond) * 1000;
 }
 
@@ -227,12 +227,12 @@ async function killStarted(
 }
 
 /** Reading all processes takes a while, in which a pid may be reused by another process of this host. */
-function killSame({ pid, start }: Started): void {
+function killSame({ pid, start }: ProcessId): void {
   try {
-    if (statIn(readFileSync(`/proc/${pid}/stat`, 'latin1')).start === start) process.kill(pid, 'SIGKILL');
+    if (readStat(pid)?.start === start) process.kill(pid, 'SIGKILL');
   } catch (error) {
     // It ended meanwhile.
-    if (!isCode(error, 'ESRCH', 'ENOENT')) throw error;
+    if (!isCode(error, 'ESRCH')) throw error;
   }
 }
 
@@ -253,48 +253,19 @@ async function processesOf(ref: string, main: number): Promise<number[] | undefi
   return undefined;
 }
 
-interface Started {
-  pid: number;
-  /** Clock ticks since boot. */
-  start: number;
-}
-
-async function startedBy(inside: readonly number[], variable: string, pid: number): Promise<Started[]> {
-  const stats = new Map<number, Stat>();
-  const found = new Set<number>();
+async function startedBy(inside: readonly number[], variable: string, pid: number): Promise<ProcessStat[]> {
+  const all: ProcessStat[] = [];
+  const found = new Set<ProcessStat>();
   for (const one of inside) {
-    const stat = await statOf(one);
-    if (stat === undefined || stat.isDead) continue;
-    stats.set(one, stat);
+    // First, because it throws without permission, where the stat would only be missing.
     const environment = await read(`/proc/${one}/environ`);
-    if (one === pid || environment?.split('\0').includes(variable) === true) found.add(one);
+    const stat = readStat(one);
+    if (stat === undefined || isDead(stat)) continue;
+    all.push(stat);
+    if (one === pid || environment?.split('\0').includes(variable) === true) found.add(stat);
   }
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const [one, { parent }] of stats) if (found.has(parent)) found.add(one);
-  }
-  return [...found].map((one) => ({ pid: one, start: stats.get(one)?.start ?? 0 }));
-}
-
-interface Stat {
-  parent: number;
-  start: number;
-  isDead: boolean;
-}
-
-async function statOf(pid: number): Promise<Stat | undefined> {
-  const text = await read(`/proc/${pid}/stat`);
-  return text === undefined ? undefined : statIn(text);
-}
-
-function statIn(text: string): Stat {
-  // The name before it is in parentheses and may contain spaces and parentheses.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return {
-    isDead: fields[0] === 'Z' || fields[0] === 'X',
-    parent: Number(fields[1]),
-    start: Number(fields[19]),
-  };
+  addDescendants(found, all);
+  return [...found];
 }
 
 /** Returns undefined if the process or the cgroup is gone. */

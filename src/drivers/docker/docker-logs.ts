@@ -3,36 +3,19 @@ import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
 import type { Entry } from '../stdio/position.ts';
 import { type ContainerInspect, instantOf } from './docker-observe.ts';
 
-/** One frame of the engine's multiplexed output (Engine API, "Stream format"): an 8-byte header, then the payload. */
-export interface Frame {
-  stream: LogLine['stream'];
-  payload: Buffer;
-}
-
-export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Frame> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of source) {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let at = 0;
-    while (rest.length - at >= 8) {
-      const end = at + 8 + rest.readUInt32BE(at + 4);
-      if (rest.length < end) break;
-      yield { stream: rest[at] === 2 ? 'stderr' : 'stdout', payload: rest.subarray(at + 8, end) };
-      at = end;
-    }
-    rest = rest.subarray(at);
-  }
-}
-
-/** Extracts standard output from frames as they arrive, without copying. */
-export function createDemux(): (chunk: Buffer) => Buffer[] {
+/**
+ * Splits the engine's multiplexed output (Engine API, "Stream format": an 8-byte header, then the payload) into parts
+ * of payloads as they arrive, without copying. `type` is 1 for standard output, 2 for standard error; `isLast` ends a
+ * payload.
+ */
+function createDemux(): (chunk: Buffer) => { type: number; bytes: Buffer; isLast: boolean }[] {
   const header = Buffer.alloc(8);
   let headerBytes = 0;
   /** Bytes that remain of the current frame. */
   let left = 0;
 
   return (chunk) => {
-    const output: Buffer[] = [];
+    const parts: ReturnType<ReturnType<typeof createDemux>> = [];
     for (let at = 0; at < chunk.length; ) {
       if (left === 0) {
         const took = chunk.copy(header, headerBytes, at);
@@ -42,14 +25,40 @@ export function createDemux(): (chunk: Buffer) => Buffer[] {
         headerBytes = 0;
         left = header.readUInt32BE(4);
       } else {
-        const piece = chunk.subarray(at, at + left);
-        left -= piece.length;
-        at += piece.length;
-        if (header[0] === 1) output.push(piece);
+        const bytes = chunk.subarray(at, at + left);
+        left -= bytes.length;
+        at += bytes.length;
+        parts.push({ type: header[0] ?? 0, bytes, isLast: left === 0 });
       }
     }
-    return output;
+    return parts;
   };
+}
+
+/** Extracts standard output from frames as they arrive. */
+export function createStdout(): (chunk: Buffer) => Buffer[] {
+  const demux = createDemux();
+  return (chunk) => demux(chunk).flatMap(({ type, bytes }) => (type === 1 ? [bytes] : []));
+}
+
+export interface Frame {
+  stream: LogLine['stream'];
+  payload: Buffer;
+}
+
+export async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Frame> {
+  const demux = createDemux();
+  let held: Buffer[] = [];
+  for await (const chunk of source)
+    for (const { type, bytes, isLast } of demux(chunk)) {
+      held.push(bytes);
+      if (!isLast) continue;
+      yield {
+        stream: type === 2 ? 'stderr' : 'stdout',
+        payload: held.length === 1 ? bytes : Buffer.concat(held),
+      };
+      held = [];
+    }
 }
 
 interface Part {

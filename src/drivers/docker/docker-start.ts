@@ -153,8 +153,8 @@ export function createStarter(deps: StarterDeps): Starter {
   };
 
   /**
-   * Drops `retryAt`: the backoff may be long, and someone may load the image by hand meanwhile. So the start is retried
-   * earlier.
+   * Drops the time of the next pull: it may be far, and someone may load the image by hand meanwhile. So the start is
+   * retried earlier.
    */
   const pull = (image: string, spec: RunSpec): Promise<void> =>
     pulls.pull(image, spec.again ?? false).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import { type Backoff, backoffDelay } from '../../api/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { ifExists } from './docker-errors.ts';
@@ -54,8 +55,7 @@ interface Failed {
   error: DriverError;
 }
 
-const firstWaitMs = 10_000;
-const longestWaitMs = 5 * 60_000;
+const waits: Backoff = { from: 10_000, upTo: 5 * 60_000 };
 /** Limit of a backoff that a registry asks for. */
 const longestAskedMs = 60 * 60_000;
 /** The minimum between pulls without a backoff, because many instances may start at once. */
@@ -127,10 +127,10 @@ export function createPulls({ pulls: registry }: Engine, clock: Clock): Pulls {
  * @param last the previous backoff, if there was one
  */
 export function waitAfter(said: string, last: number | undefined): number {
-  const usual = Math.min(last === undefined ? firstWaitMs : Math.max(2 * last, firstWaitMs), longestWaitMs);
+  const usual = backoffDelay({ from: last ?? waits.from, upTo: waits.upTo }, last === undefined ? 1 : 2);
   const asked = askedWait(said);
   if (asked !== undefined) return Math.max(usual, Math.min(asked, longestAskedMs));
-  return /toomanyrequests|too many requests|rate limit|\b429\b/i.test(said) ? longestWaitMs : usual;
+  return /toomanyrequests|too many requests|rate limit|\b429\b/i.test(said) ? waits.upTo : usual;
 }
 
 const units: Readonly<Record<string, number>> = {
@@ -152,12 +152,17 @@ function askedWait(said: string): number | undefined {
   return sum;
 }
 
-const pullError = (image: string, cause: EngineError, retryAt: number): DriverError =>
+const pullError = (image: string, cause: EngineError, at: number): DriverError =>
   new DriverError(
     'NotStartable',
     'ImagePull',
-    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}. Correct its name, check that the engine can reach the registry and is logged in (docker login), or load the image (docker load) and set imagePullPolicy: IfNotPresent`,
-    { cause, retryAt },
+    `the image ${image} cannot be pulled: ${cause.message.replace(/\.$/, '')}.`,
+    {
+      cause,
+      remedy:
+        'Correct its name, check that the engine can reach the registry and is logged in (docker login), or load the image (docker load) and set imagePullPolicy: IfNotPresent',
+      retry: { at },
+    },
   );
 
 function errorOf(line: string): string | undefined {

@@ -5,6 +5,7 @@ import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
 import {
+  addDescendants,
   isDead,
   type Looks,
   living,
@@ -124,15 +125,7 @@ export function processesOf(all: readonly ScannedProcess[], target: KillTarget):
   const found = new Set(
     others.filter((candidate) => candidate.instanceUid === target.instanceUid || inSession(candidate)),
   );
-  const pids = new Set([...found].map(({ pid }) => pid));
-  for (let before = -1; before < found.size; ) {
-    before = found.size;
-    for (const candidate of others)
-      if (pids.has(candidate.parent)) {
-        found.add(candidate);
-        pids.add(candidate.pid);
-      }
-  }
+  addDescendants(found, others);
   return [...found].filter(
     (candidate) =>
       !isDead(candidate) &&
@@ -239,15 +232,7 @@ async function look(owner: string, leader: ProcessId | undefined): Promise<Proce
     const mark = inSession(stat) ? '' : readEnvironment(pid)?.[markVariable];
     if (mark === '' || (mark?.startsWith(`${owner}:`) && !running.has(mark))) found.add(stat);
   }
-  const pids = new Set([...found].map(({ pid }) => pid));
-  for (let before = -1; before < found.size; ) {
-    before = found.size;
-    for (const one of all)
-      if (pids.has(one.parent)) {
-        found.add(one);
-        pids.add(one.pid);
-      }
-  }
+  addDescendants(found, all);
   return [...found];
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentSpec } from '../../../src/api/objects.ts';
-import { unsupportedByDocker } from '../../../src/drivers/docker.ts';
+import { unsupportedByDocker } from '../../../src/drivers/docker/container-body.ts';
 
 // The check reads nothing of a spec but its template.
 const check = (template: object, allowHostPaths: string[] = []): string[] =>

@@ -6,8 +6,11 @@ import { afterEach, expect, vi } from 'vitest';
 import { DriverError, type LogOptions, type RunSpec } from '../../../src/drivers/driver.ts';
 import { isDead, living, readEnvironment, readStat } from '../../../src/drivers/proc.ts';
 import { newestRun, readMarks } from '../../../src/drivers/process/layout.ts';
-import type { ProcessDriver } from '../../../src/drivers/process.ts';
-import { createProcessDriver, type ProcessDriverOptions } from '../../../src/drivers/process.ts';
+import {
+  createProcessDriver,
+  type ProcessDriver,
+  type ProcessDriverOptions,
+} from '../../../src/drivers/process.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { type Clock, systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';

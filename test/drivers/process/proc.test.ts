@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import type { ScannedProcess } from '../../../src/drivers/proc.ts';
-import { living, readStat } from '../../../src/drivers/proc.ts';
+import { living, readStat, type ScannedProcess } from '../../../src/drivers/proc.ts';
 import { type KillTarget, processesOf } from '../../../src/drivers/process/reap.ts';
 import { eventually } from './harness.ts';
 

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { createDemux } from '../../../src/drivers/docker/docker-logs.ts';
+import { createStdout } from '../../../src/drivers/docker/docker-logs.ts';
 import { createIntake, createKeep } from '../../../src/drivers/stdio/intake.ts';
 import { ManualClock } from '../../fakes/clock.ts';
 
@@ -14,7 +14,7 @@ const frame = (stream: 1 | 2, text: string): Buffer => {
 function open() {
   const clock = new ManualClock('2026-01-01T00:00:00Z');
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  const intake = createIntake(socket, clock, createDemux());
+  const intake = createIntake(socket, clock, createStdout());
   const come = async (...parts: Buffer[]): Promise<void> => {
     const ready = intake.ready();
     for (const part of parts) socket.push(part);
