@@ -67,8 +67,9 @@ export function bounded<T>(path: string, signal: AbortSignal, work: () => Promis
 }
 
 const tooLate = (signal: AbortSignal): SourceError =>
-  new SourceError('Timeout', 'the folder was not read in time: raise spec.timeout, or narrow include', {
+  new SourceError('Timeout', 'the folder was not read in time:', {
     cause: signal.reason,
+    remedy: 'raise spec.timeout, or narrow include',
   });
 
 /** How many files are examined or read concurrently. */
@@ -145,10 +146,9 @@ class Listing<S extends Selection> {
     this.#settled(name === '' ? '.' : name, await this.#stat(name, real));
     this.#entries += entries.length;
     if (this.#entries > mostEntries) {
-      throw new SourceError(
-        'TooLarge',
-        `there are more than ${mostEntries} files below ${this.#path}: choose a folder that contains only manifests`,
-      );
+      throw new SourceError('TooLarge', `there are more than ${mostEntries} files below ${this.#path}:`, {
+        remedy: 'choose a folder that contains only manifests',
+      });
     }
     const visible = entries.filter((entry) => !entry.name.startsWith('.'));
     await each(visible, (entry) =>
@@ -204,10 +204,9 @@ class Listing<S extends Selection> {
   }
 
   #outside(name: string): SourceError {
-    return new SourceError(
-      'OutsideTree',
-      `${name} is a link to a place outside ${this.#path}: replace it with a copy, or ignore it`,
-    );
+    return new SourceError('OutsideTree', `${name} is a link to a place outside ${this.#path}:`, {
+      remedy: 'replace it with a copy, or ignore it',
+    });
   }
 
   #stamp({ dev, ino, size, mtimeNs, ctimeNs, ctimeMs }: BigIntStats): string | undefined {

@@ -267,8 +267,7 @@ async function verifyCommit(
     );
   const meaning = meanings[verdict] ?? 'has a signature that could not be checked';
   const key = fingerprint === '' ? '' : ` (${fingerprint})`;
-  throw new SourceError(
-    'NotVerified',
-    `commit ${revision.slice(0, 12)} ${meaning}${key}: sign it with a key in the Secret of spec.source.git.verify, or add its key there`,
-  );
+  throw new SourceError('NotVerified', `commit ${revision.slice(0, 12)} ${meaning}${key}:`, {
+    remedy: 'sign it with a key in the Secret of spec.source.git.verify, or add its key there',
+  });
 }

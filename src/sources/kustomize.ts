@@ -45,7 +45,8 @@ export const render: Render = async ({
   if (program === undefined) {
     throw new SourceError(
       'ProgramMissing',
-      `${path}: rendering a kustomization requires kustomize or kubectl, and neither is in the PATH of the controller or the shell. Install one: https://kubectl.docs.kubernetes.io/installation/kustomize`,
+      `${path}: rendering a kustomization requires kustomize or kubectl, and neither is in the PATH of the controller or the shell.`,
+      { remedy: 'Install one: https://kubectl.docs.kubernetes.io/installation/kustomize' },
     );
   }
   const environment = sealed ? sealedEnvironment : { ...process.env, PATH: searchPath };
@@ -158,10 +159,9 @@ function run(
         return fail(new SourceError('ProgramMissing', `${path}: ${ownWords(errors, roots)}`));
       if (outOfMemory.test(errors))
         return fail(
-          new SourceError(
-            'TooLarge',
-            `${path}: kustomize needs more than ${most.memory} MiB of memory: look for bases that are included many times`,
-          ),
+          new SourceError('TooLarge', `${path}: kustomize needs more than ${most.memory} MiB of memory:`, {
+            remedy: 'look for bases that are included many times',
+          }),
         );
       const said = ownWords(errors.slice(0, mostErrorText), roots);
       const why = said === '' ? `it ended with ${killed ?? `exit code ${code}`}` : said;

@@ -124,7 +124,9 @@ export function checkName(path: string): void {
       ? 'has control characters'
       : undefined;
   if (fault !== undefined)
-    throw new SourceError('Failed', `the file name ${path} ${fault}: rename the file, or ignore it`);
+    throw new SourceError('Failed', `the file name ${path} ${fault}:`, {
+      remedy: 'rename the file, or ignore it',
+    });
 }
 
 interface ProcessLimits {

@@ -135,12 +135,10 @@ export async function realPath(path: string, allowed: readonly string[] | undefi
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new DriverError(
-        'NotStartable',
-        'MountMissing',
-        `${path} does not exist on the host: create it, or correct the volume's hostPath`,
-        { cause },
-      );
+      throw new DriverError('NotStartable', 'MountMissing', `${path} does not exist on the host:`, {
+        cause,
+        remedy: "create it, or correct the volume's hostPath",
+      });
     // The engine may be able to see the path even if this user cannot.
     if (allowed === undefined) return path;
     throw new DriverError(

@@ -139,8 +139,8 @@ export function createStarter(deps: StarterDeps): Starter {
       throw new DriverError(
         'NotStartable',
         'NameTaken',
-        `the name ${name} is used by another container, which agentctl did not create: remove or rename it (docker rename ${name} <other>), or rename the Agent`,
-        { cause },
+        `the name ${name} is used by another container, which agentctl did not create:`,
+        { cause, remedy: `remove or rename it (docker rename ${name} <other>), or rename the Agent` },
       );
     await removeContainer(holder.Id);
   };
@@ -267,7 +267,8 @@ export function createStarter(deps: StarterDeps): Starter {
       throw new DriverError(
         'Terminal',
         'InvalidSpec',
-        'files, and volumes from Secrets and ConfigMaps, are mounted from this host, so they require an engine on this host: use env, or a Runtime with a unix socket',
+        'files, and volumes from Secrets and ConfigMaps, are mounted from this host, so they require an engine on this host:',
+        { remedy: 'use env, or a Runtime with a unix socket' },
       );
     return files.put(spec);
   };

@@ -88,5 +88,8 @@ const taken = (name: string): DriverError =>
   new DriverError(
     'NotStartable',
     'VolumeTaken',
-    `the volume ${name} exists, and agentctl did not create it: remove it (docker volume rm ${name}), or use it: set named.volumeName to ${name} and add it to the Runtime's allow.volumes`,
+    `the volume ${name} exists, and agentctl did not create it:`,
+    {
+      remedy: `remove it (docker volume rm ${name}), or use it: set named.volumeName to ${name} and add it to the Runtime's allow.volumes`,
+    },
   );

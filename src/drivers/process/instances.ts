@@ -66,11 +66,9 @@ export async function replaceOthers(
   for (const other of refsOf(instanceFolder(deps.root, identity))) {
     const meta = newestRun(other)?.meta;
     if (meta !== undefined && meta.identity.store !== identity.store)
-      throw new DriverError(
-        'NotStartable',
-        'NameTaken',
-        `${other} belongs to another controller: remove it there, or start this controller with another --state-dir`,
-      );
+      throw new DriverError('NotStartable', 'NameTaken', `${other} belongs to another controller:`, {
+        remedy: 'remove it there, or start this controller with another --state-dir',
+      });
     if (other === ref) continue;
     const begun = readMarks(runFolder(other, identity.run)).main !== undefined;
     if (begun && meta?.identity.uid === identity.uid) return other;

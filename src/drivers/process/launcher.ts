@@ -239,11 +239,9 @@ function unfit(start: ShimStart): DriverError | undefined {
   const texts = [...start.command, ...Object.entries(start.env).map(([name, value]) => `${name}=${value}`)];
   const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
   const refuse = (why: string): DriverError =>
-    new DriverError(
-      'Terminal',
-      'InvalidSpec',
-      `${why}; shorten or correct spec.template.args, env and envFrom`,
-    );
+    new DriverError('Terminal', 'InvalidSpec', `${why};`, {
+      remedy: 'shorten or correct spec.template.args, env and envFrom',
+    });
   if (texts.some((text) => text.includes('\0'))) return refuse('an argument or variable contains a NUL byte');
   if (sizes.some((size) => size > limits.one))
     return refuse('an argument or variable is longer than the 128 KiB that Linux allows');
@@ -263,5 +261,6 @@ const launcherLost = (why: string): DriverError =>
   new DriverError(
     'NotStartable',
     'LauncherLost',
-    `the shell that starts processes has ended ${maxLost} times, most recently because ${why}: check whether this host is out of processes or memory`,
+    `the shell that starts processes has ended ${maxLost} times, most recently because ${why}:`,
+    { remedy: 'check whether this host is out of processes or memory' },
   );

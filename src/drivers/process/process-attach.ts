@@ -163,11 +163,9 @@ export async function openOutput(
 function positionOf(cursor: string): Position {
   const [, segment, offset] = /^(\d{1,9}):(\d{1,15})$/.exec(cursor) ?? [];
   if (segment === undefined)
-    throw new DriverError(
-      'Terminal',
-      'InvalidCursor',
-      `"${cursor}" is not a cursor of this log: attach without a cursor`,
-    );
+    throw new DriverError('Terminal', 'InvalidCursor', `"${cursor}" is not a cursor of this log:`, {
+      remedy: 'attach without a cursor',
+    });
   return { segment: Number(segment), offset: Number(offset) };
 }
 

@@ -17,7 +17,8 @@ export async function checkWorkingDir(path: string): Promise<void> {
     throw new DriverError(
       'NotStartable',
       'WorkingDirMissing',
-      `spec.template.workingDir: the folder ${path} does not exist: create it, or remove the field to use a folder of its own`,
+      `spec.template.workingDir: the folder ${path} does not exist:`,
+      { remedy: 'create it, or remove the field to use a folder of its own' },
     );
 }
 
@@ -195,7 +196,8 @@ export function killFailed(pids: readonly number[]): DriverError {
   return new DriverError(
     'Retryable',
     'KillFailed',
-    `processes of the instance do not end after SIGKILL: ${listed(names)}; show them with: ps -o pid,stat,wchan,args -p ${names.slice(0, 10).join(',')}`,
+    `processes of the instance do not end after SIGKILL: ${listed(names)};`,
+    { remedy: `show them with: ps -o pid,stat,wchan,args -p ${names.slice(0, 10).join(',')}` },
   );
 }
 

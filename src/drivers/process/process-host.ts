@@ -68,7 +68,11 @@ export async function checkReachable(user: User, workingDir: string): Promise<vo
       throw new DriverError(
         'NotStartable',
         'WorkingDirMissing',
-        `spec.template.user: this user cannot enter ${folder}, a parent of its working directory ${workingDir}: set spec.template.workingDir to a folder that it owns, such as one made by: install -d -o USER /srv/NAME`,
+        `spec.template.user: this user cannot enter ${folder}, a parent of its working directory ${workingDir}:`,
+        {
+          remedy:
+            'set spec.template.workingDir to a folder that it owns, such as one made by: install -d -o USER /srv/NAME',
+        },
       );
     if (folder === dirname(folder)) return;
   }
@@ -80,7 +84,8 @@ function idOf(given: string | number = ''): number {
   throw new DriverError(
     'NotStartable',
     'UserMissing',
-    `spec.template.user: ${JSON.stringify(given)} is not the number of a user or group; use a name, or a number from 0 to 4294967294`,
+    `spec.template.user: ${JSON.stringify(given)} is not the number of a user or group;`,
+    { remedy: 'use a name, or a number from 0 to 4294967294' },
   );
 }
 
@@ -90,7 +95,8 @@ const missing = (what: string, name: string): DriverError =>
   new DriverError(
     'NotStartable',
     'UserMissing',
-    `spec.template.user: the ${what} "${name}" does not exist on this host; create it or use another`,
+    `spec.template.user: the ${what} "${name}" does not exist on this host;`,
+    { remedy: 'create it or use another' },
   );
 
 async function table(file: string): Promise<string[][]> {
@@ -180,7 +186,8 @@ export function environmentOf(spec: RunSpec, user: User | undefined): Record<str
     throw new DriverError(
       'Terminal',
       'InvalidSpec',
-      `the environment variable "${reserved}" cannot be passed to a process through a shell; rename it in spec.template.env, or the key that envFrom takes it from`,
+      `the environment variable "${reserved}" cannot be passed to a process through a shell;`,
+      { remedy: 'rename it in spec.template.env, or the key that envFrom takes it from' },
     );
   return {
     ...base,

@@ -149,7 +149,8 @@ const fallback = (cause: unknown, exit: number | null | undefined): string =>
 const tooMuch = (): SourceError =>
   new SourceError(
     'TooLarge',
-    'git prints too much about the repository: it has too many files, or its host does not stop sending. Narrow path, or keep the manifests in their own repository',
+    'git prints too much about the repository: it has too many files, or its host does not stop sending.',
+    { remedy: 'Narrow path, or keep the manifests in their own repository' },
   );
 
 /** The error of every aborted call, whatever git printed while it died. */

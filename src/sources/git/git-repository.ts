@@ -85,10 +85,9 @@ export class Repository {
       }
       const commit = await this.commit(id);
       if (commit !== undefined) return commit;
-      throw new SourceError(
-        'RevisionMissing',
-        `the repository has no commit ${id} on any branch or tag: push it, or change spec.source.git.commit`,
-      );
+      throw new SourceError('RevisionMissing', `the repository has no commit ${id} on any branch or tag:`, {
+        remedy: 'push it, or change spec.source.git.commit',
+      });
     });
   }
 

@@ -220,7 +220,8 @@ function dearmor(name: string, text: string): Buffer {
   if (blocks.length > 0 && blocks.every(({ length }) => length > 0)) return Buffer.concat(blocks);
   throw new SourceError(
     'SecretInvalid',
-    `the Secret of spec.source.git.verify has no OpenPGP public key under ${name}: store the output of gpg --armor --export there`,
+    `the Secret of spec.source.git.verify has no OpenPGP public key under ${name}:`,
+    { remedy: 'store the output of gpg --armor --export there' },
   );
 }
 

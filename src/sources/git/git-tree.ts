@@ -29,10 +29,9 @@ const mostEntries = 10 * limits.files;
 
 function checkEntries(count: number): void {
   if (count > mostEntries)
-    throw new SourceError(
-      'TooLarge',
-      `more than ${mostEntries} files and folders: narrow path, or keep the manifests in their own repository`,
-    );
+    throw new SourceError('TooLarge', `more than ${mostEntries} files and folders:`, {
+      remedy: 'narrow path, or keep the manifests in their own repository',
+    });
 }
 
 /** Parses the output of `git ls-tree -z -l`. Throws SourceError TooLarge. Lets other work run meanwhile. */

@@ -83,17 +83,15 @@ function refusal(cause: unknown, what: string, timeout: number): SourceError {
     return new SourceError('Failed', `${what} cannot be read: ${String(cause)}`, { cause });
   switch (cause.code) {
     case 'Timeout':
-      return new SourceError(
-        'Timeout',
-        `${what} could not be read within ${timeout / 1000} s: split or simplify it`,
-        { cause },
-      );
+      return new SourceError('Timeout', `${what} could not be read within ${timeout / 1000} s:`, {
+        cause,
+        remedy: 'split or simplify it',
+      });
     case 'OutOfMemory':
-      return new SourceError(
-        'TooLarge',
-        `${what} needs more than ${memory} MiB of memory to read: split or simplify it`,
-        { cause },
-      );
+      return new SourceError('TooLarge', `${what} needs more than ${memory} MiB of memory to read:`, {
+        cause,
+        remedy: 'split or simplify it',
+      });
     case 'Busy':
       return new SourceError('Timeout', 'too many manifests are waiting to be read: it is tried again', {
         cause,
@@ -101,10 +99,9 @@ function refusal(cause: unknown, what: string, timeout: number): SourceError {
     case 'Aborted':
       return new SourceError('Timeout', `reading ${what} was cancelled`, { cause });
     case 'Crashed':
-      return new SourceError(
-        'Failed',
-        `${what} crashed the parser (${cause.message}): split or simplify it`,
-        { cause },
-      );
+      return new SourceError('Failed', `${what} crashed the parser (${cause.message}):`, {
+        cause,
+        remedy: 'split or simplify it',
+      });
   }
 }
