@@ -34,16 +34,21 @@ describe('a question is refused', () => {
     expect(await at.ask(to)).toMatchObject({ error });
   });
 
-  test.each<[string, Spec, string]>([
+  test.each<[string, Spec, string, object?]>([
     ['has no access', { fleetAccess: 'None' }, 'its spec.fleetAccess is None'],
     ['is suspended', { suspend: true }, 'it is suspended'],
     ['has no replicas', { replicas: 0 }, 'its spec.replicas is 0'],
-  ])('by an Agent that %s', async (_, spec, why) => {
+    ['is being deleted', {}, 'it is being deleted', { deletionTimestamp: '2026-03-02T10:00:00Z' }],
+  ])('by an Agent that %s', async (_, spec, why, metadata = {}) => {
     await using at = await pair();
     const { conversations, cache } = at.world.house.controller;
     const agent = cache.agents.get('default/one') as Agent; // `pair` has made it
     const { uid = '' } = at.world.house.instance('one-0')?.metadata ?? {};
-    const from = { ...agent, spec: { ...agent.spec, ...spec } } as Agent; // with these fields
+    const from = {
+      ...agent,
+      metadata: { ...agent.metadata, ...metadata },
+      spec: { ...agent.spec, ...spec },
+    } as Agent; // with these fields
     const sender = { kind: 'Agent', namespace: 'default', name: 'one', instance: 'one-0', uid } as const;
     await expect(conversations.ask(from, sender, { to: 'other', text: 'what?' })).rejects.toMatchObject({
       code: 'Forbidden',
