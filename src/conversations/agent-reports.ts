@@ -125,20 +125,16 @@ export async function manage(
   };
   switch (action) {
     case 'list':
-      return (await fleet.list()).map(({ name, phase, model, identity }) => ({
-        id: name,
-        state: phase,
-        model,
-        identity,
-      }));
+      return (await fleet.list()).map(({ name: id, phase: state, model, identity }) => {
+        return { id, state, model, identity };
+      });
     case 'spawn':
       return fleet.apply(text('content'));
     case 'start':
-      return fleet.start(text('targetId')).then(() => ({ ok: true }));
     case 'stop':
-      return fleet.stop(text('targetId')).then(() => ({ ok: true }));
     case 'remove':
-      return fleet.remove(text('targetId')).then(() => ({ ok: true }));
+      await fleet[action](text('targetId'));
+      return { ok: true };
     default:
       throw new ApiError(
         'BadRequest',

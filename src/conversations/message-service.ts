@@ -1,4 +1,4 @@
-import { ApiError } from '../api/errors.ts';
+import { ApiError, type StatusReason } from '../api/errors.ts';
 import {
   type Agent,
   type Approval as ApprovalObject,
@@ -26,6 +26,17 @@ import type { Approvals } from './pending-approvals.ts';
 import type { Context, Ports } from './ports.ts';
 import type { TalkState } from './talk-state.ts';
 import type { TurnEnds } from './turn-ends.ts';
+
+/** What a failed query is to its caller. */
+const reasons = {
+  Timeout: 'Timeout',
+  Closed: 'ServiceUnavailable',
+  AuthRequired: 'ServiceUnavailable',
+  Unsupported: 'BadRequest',
+  LoadRefused: 'BadRequest',
+  LoadFailed: 'BadRequest',
+  Failed: 'BadRequest',
+} as const satisfies Record<ProtocolError['code'], StatusReason>;
 
 interface MessageServiceDeps extends Pick<Ports, 'resources'> {
   objects: JournalObjects;
@@ -120,19 +131,7 @@ export class MessageService implements MessageApi {
       return await this.#query(await this.#agent(key), question);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      const about = `Agent ${keyText(key)}: ${error.message}`;
-      switch (error.code) {
-        case 'Timeout':
-          throw new ApiError('Timeout', about, { cause: error });
-        case 'Closed':
-        case 'AuthRequired':
-          throw new ApiError('ServiceUnavailable', about, { cause: error });
-        case 'Unsupported':
-        case 'LoadRefused':
-        case 'LoadFailed':
-        case 'Failed':
-          throw new ApiError('BadRequest', about, { cause: error });
-      }
+      throw new ApiError(reasons[error.code], `Agent ${keyText(key)}: ${error.message}`, { cause: error });
     }
   }
 

@@ -116,6 +116,7 @@ export class RunOutput {
     const { clock, log, target } = this.#deps;
     const { signal } = this.#abort;
     const enough = this.#enough.signal;
+    const about = { instance: target.instance, run: target.run };
     try {
       while (!signal.aborted) {
         try {
@@ -123,32 +124,23 @@ export class RunOutput {
           if (signal.aborted) return;
           if (!isWhole && !enough.aborted) continue;
           if (enough.aborted) {
-            log.warn(
-              { instance: target.instance, run: target.run },
-              'the rest of the output of a run that has ended is passed over',
-            );
+            log.warn(about, 'the rest of the output of a run that has ended is passed over');
             this.#deps.lost();
           }
           return this.#deps.drained();
         } catch (error) {
           if (signal.aborted) return;
           if (error instanceof DriverError && error.code === 'Gone') {
-            log.warn(
-              { err: error, instance: target.instance, run: target.run },
-              'the rest of a run cannot be read',
-            );
+            log.warn({ ...about, err: error }, 'the rest of a run cannot be read');
             this.#deps.lost();
             return this.#deps.drained();
           }
-          log.info(
-            { err: error, instance: target.instance, run: target.run },
-            'the pipes of a run were lost',
-          );
+          log.info({ ...about, err: error }, 'the pipes of a run were lost');
           await sleep(clock, attachAgain, enough);
         }
       }
     } catch (error) {
-      log.error({ err: error, instance: target.instance }, 'a connection to an agent failed');
+      log.error({ ...about, err: error }, 'a connection to an agent failed');
     } finally {
       this.#cancelDrain?.();
     }
