@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin, transform } from 'esbuild';
-import { collectWord } from '../src/daemon/collect-word.ts';
+import { collectWord } from '../src/daemon/own-program.ts';
 import { bundleOptions, root } from './bundle/options.ts';
 
 const dist = join(root, 'dist');

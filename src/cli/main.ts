@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { collectWord } from '../daemon/collect-word.ts';
+import { collectWord } from '../daemon/own-program.ts';
 import { cacheCode } from './compile-cache.ts';
 
 cacheCode(process.env);

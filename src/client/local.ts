@@ -1,5 +1,5 @@
 import { type AnyObject, type Kind, type Kinds, keyOf, type New, type ObjectKey } from '../api/objects.ts';
-import { Turns } from '../platform/time-slice.ts';
+import { TimeSlice } from '../platform/clock.ts';
 import type { AnyResource, RegistryWriteOptions } from '../registry/object.ts';
 import type { Registry } from '../registry/registry.ts';
 import type {
@@ -22,7 +22,7 @@ import type {
 export class LocalClient implements Resources {
   readonly #registry: Registry;
   readonly #fieldManager: string;
-  readonly #turns = new Turns();
+  readonly #slice = new TimeSlice();
 
   constructor(registry: Registry, fieldManager: string) {
     this.#registry = registry;
@@ -61,7 +61,7 @@ export class LocalClient implements Resources {
     patch: Patch,
     options?: RegistryWriteOptions,
   ): Promise<Kinds[K]> {
-    await this.#turns.next();
+    await this.#slice.next();
     const copied = copy(patch);
     if (options?.subresource !== 'scale')
       return typed(await this.#registry.patch(kind, key, copied, this.#by(options)));

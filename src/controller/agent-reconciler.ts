@@ -15,7 +15,6 @@ import type { Log } from '../platform/log.ts';
 import type { Meters } from '../platform/meters.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
-import { confirmReady } from './confirm.ts';
 import { countRuns } from './controller-meters.ts';
 import {
   type ExecuteContext,
@@ -31,6 +30,7 @@ import type { Keys, Reconciler, Requeue } from './manager.ts';
 import type { Observer } from './observer.ts';
 import type { Policies } from './policies.ts';
 import type { Prober } from './prober.ts';
+import { confirmReady } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
 
 export interface AgentsDeps {

@@ -1,16 +1,22 @@
 import { ApiError } from '../api/errors.ts';
-import { type Agent, keyText } from '../api/objects.ts';
+import { type Agent, keyText, type ObjectKey } from '../api/objects.ts';
 import { listed } from '../api/text.ts';
 import { parseDuration } from '../api/time.ts';
 import type { Resources } from '../client/resources.ts';
-import type { Apis, ControllerApi, ControllerStatus, Listener } from '../client/streams.ts';
+import type {
+  Apis,
+  ControllerApi,
+  ControllerStatus,
+  Listener,
+  Volume,
+  VolumeApi,
+} from '../client/streams.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
 import { InstanceLogs } from './instance-log.ts';
 import { Plans } from './plans.ts';
-import { Volumes } from './volume-service.ts';
 
-export interface ApisDeps {
+interface ApisDeps {
   controller: Controller;
   resources: Resources;
   clock: Clock;
@@ -115,3 +121,36 @@ function longestGrace({ cache, policies }: Controller): number {
 
 const isReady = ({ status }: Agent): boolean =>
   status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+
+/** The named volumes of Agents, on all Runtimes that are online. */
+class Volumes implements VolumeApi {
+  readonly #controller: Pick<Controller, 'cache' | 'runtimes'>;
+
+  constructor(controller: Pick<Controller, 'cache' | 'runtimes'>) {
+    this.#controller = controller;
+  }
+
+  async volumes(key: ObjectKey): Promise<Volume[]> {
+    const online = this.#controller.runtimes.sessions().filter(({ health }) => health.state === 'Online');
+    const found = online.map(async (session) => {
+      const names = (await session.driver.volumes?.list(key.namespace ?? 'default', key.name)) ?? [];
+      return names.map((name) => ({ runtime: session.runtime.metadata.name, name }));
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  async purge(key: ObjectKey): Promise<Volume[]> {
+    const agent = this.#controller.cache.agents.get(keyText(key));
+    if (agent !== undefined && agent.metadata.deletionTimestamp === undefined) {
+      throw new ApiError(
+        'Conflict',
+        `Agent ${keyText(key)} exists: delete it first (agentctl delete agent ${key.name} --purge).`,
+      );
+    }
+    const volumes = await this.volumes(key);
+    for (const { runtime, name } of volumes) {
+      await this.#controller.runtimes.session(runtime)?.driver.volumes?.remove(name);
+    }
+    return volumes;
+  }
+}

@@ -14,7 +14,7 @@ import { type Load, occupancy } from '../plan/admit.ts';
 import { type Author, mayRunAsController } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import type { FindInput } from './inputs.ts';
+import type { FindInput } from './runspec.ts';
 
 /**
  * The controller's view of the API: one informer for each kind that it reads, and an index from each referenced object

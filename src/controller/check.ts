@@ -5,8 +5,7 @@ import { logPattern } from '../api/checks/agent-checks.ts';
 import type { Probe } from '../api/objects.ts';
 import { parseDuration } from '../api/time.ts';
 import { type Driver, DriverError, type RunSpan, type RunSpec, requireFeature } from '../drivers/driver.ts';
-import { Bucket } from '../platform/bucket.ts';
-import { type Clock, sleep } from '../platform/clock.ts';
+import { Bucket, type Clock, sleep } from '../platform/clock.ts';
 
 /** The result of one check. `Unknown` says nothing about the instance: the check was not possible or was aborted. */
 export interface Finding {

@@ -17,18 +17,17 @@ import { Cache } from './cache.ts';
 import { countPhases, managerMeter } from './controller-meters.ts';
 import { Flights } from './flights.ts';
 import { Images } from './image-updates.ts';
-import { Inputs } from './inputs.ts';
 import { type LeaderElection, Leadership } from './leadership.ts';
 import { type Keys, Manager } from './manager.ts';
 import { Notifier } from './notify.ts';
 import { Observer } from './observer.ts';
-import { OrphanReconciler } from './orphan-reconciler.ts';
-import { Orphans } from './orphans.ts';
+import { OrphanReconciler, Orphans } from './orphan-reconciler.ts';
 import { Policies } from './policies.ts';
 import { Prober } from './prober.ts';
+import { Inputs } from './runspec.ts';
 import { type MakeDriver, RuntimeReconciler } from './runtime-reconciler.ts';
-import type { Sources } from './syncs/record.ts';
 import { SyncReconciler } from './syncs/sync-reconciler.ts';
+import type { Sources } from './syncs/sync-records.ts';
 
 /** So many that Syncs, orphans and images at their limits, whose hosts may not answer, leave 64 to the others. */
 const workers = 112;

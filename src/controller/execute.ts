@@ -8,8 +8,8 @@ import { type Driver, DriverError, type RunSpec, requireFeature } from '../drive
 import { unsupported } from '../drivers/driver-index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
 import type { Observed } from '../plan/world.ts';
-import { programAuthor } from './author.ts';
-import type { FindInput } from './inputs.ts';
+import { programAuthor } from './policies.ts';
+import type { FindInput } from './runspec.ts';
 import { runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
 

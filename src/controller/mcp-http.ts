@@ -1,11 +1,13 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { ApiError } from '../api/errors.ts';
+import { jsonFault } from '../api/json.ts';
+import { type Allowance, Bucket, type Clock, sleep } from '../platform/clock.ts';
+
 /**
  * The HTTP server of the tools for agents. Anybody on the host can connect, so each connection and each body has
  * limits.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { Socket } from 'node:net';
-import { jsonFault } from '../api/json.ts';
-
 /**
  * `body` in bytes; `headers` and `whole` in milliseconds, until the headers or the whole request must have arrived;
  * `interval` in milliseconds between checks for late requests; `connections` at once.
@@ -90,3 +92,50 @@ export async function bodyOf(request: IncomingMessage): Promise<{ json: unknown 
     return { json: null };
   }
 }
+
+interface CallLimits extends Allowance {
+  /** Calls in progress at once. */
+  atOnce: number;
+}
+
+/** Limits the calls of each Instance, by uid: how many at once, and how many per second. */
+export class Calls {
+  readonly #clock: Clock;
+  readonly #limits: CallLimits;
+  readonly #callers = new Map<string, { inWork: number; bucket: Bucket }>();
+
+  constructor(clock: Clock, limits: CallLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /**
+   * Runs the work, after a delay if the rate is exceeded. Throws ApiError TooManyRequests if too many calls are in
+   * progress.
+   */
+  async run<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    const caller = this.#callers.get(uid) ?? { inWork: 0, bucket: new Bucket(this.#clock, this.#limits) };
+    this.#callers.set(uid, caller);
+    if (caller.inWork >= this.#limits.atOnce)
+      throw new ApiError(
+        'TooManyRequests',
+        `This instance has ${caller.inWork} requests in progress. Wait for an answer before you send the next one.`,
+      );
+    caller.inWork += 1;
+    try {
+      caller.bucket.charge(1);
+      if (caller.bucket.debt > 0) await sleep(this.#clock, caller.bucket.debt);
+      return await work();
+    } finally {
+      caller.inWork -= 1;
+      if (this.#callers.size > mostIdle) this.#forgetIdle();
+    }
+  }
+
+  #forgetIdle(): void {
+    for (const [uid, { inWork, bucket }] of this.#callers)
+      if (inWork === 0 && bucket.full) this.#callers.delete(uid);
+  }
+}
+
+const mostIdle = 1_000;

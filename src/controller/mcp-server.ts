@@ -11,9 +11,8 @@ import type { Asking, Tools, ToolsOffer } from '../conversations/ports.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
-import { Calls } from './call-limits.ts';
-import { bodyOf, Connections, listen } from './mcp-http.ts';
-import { access, foreignServer, ownServer } from './mcp-place.ts';
+import { access, foreignServer, ownServer } from '../platform/mcp-bridge.ts';
+import { bodyOf, Calls, Connections, listen } from './mcp-http.ts';
 
 const loopback = '127.0.0.1';
 

@@ -6,7 +6,7 @@ import { type Author, takeOver, wroteIt } from '../plan/allow.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Log, limitedLog } from '../platform/log.ts';
 import { retryDelay } from '../platform/retry.ts';
-import { bytesOf, type FindInput } from './inputs.ts';
+import { bytesOf, type FindInput } from './runspec.ts';
 
 const timeout = 10_000;
 const atOnce = 8;

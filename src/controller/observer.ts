@@ -5,13 +5,13 @@ import { unsupported } from '../drivers/driver-index.ts';
 import { idle } from '../plan/draft.ts';
 import type { Activity, InstanceView, Missing, ProbeView, RuntimeView, World } from '../plan/world.ts';
 import type { Admission } from './admission.ts';
-import { programAuthor } from './author.ts';
 import type { Cache } from './cache.ts';
 import type { Flights } from './flights.ts';
 import type { Images } from './image-updates.ts';
-import type { FindInput, Inputs } from './inputs.ts';
 import type { Policies } from './policies.ts';
+import { programAuthor } from './policies.ts';
 import type { Prober } from './prober.ts';
+import type { FindInput, Inputs } from './runspec.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
 
 export interface Overlay {

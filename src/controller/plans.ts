@@ -9,7 +9,7 @@ import { reconcile } from '../plan/reconcile.ts';
 import type { World } from '../plan/world.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Controller } from './controller.ts';
-import type { FindInput } from './inputs.ts';
+import type { FindInput } from './runspec.ts';
 
 export interface PlansDeps {
   controller: Pick<Controller, 'cache' | 'observer'>;

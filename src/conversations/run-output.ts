@@ -6,8 +6,7 @@ import {
   type OutputLine,
   requireFeature,
 } from '../drivers/driver.ts';
-import { Bucket } from '../platform/bucket.ts';
-import { type Cancel, type Clock, sleep } from '../platform/clock.ts';
+import { Bucket, type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Ledger } from './ledger.ts';
 import type { LinkTarget } from './ports.ts';

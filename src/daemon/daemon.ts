@@ -29,7 +29,7 @@ import { openStore } from '../store/sqlite.ts';
 import { findEngines, makeDriver } from './drivers.ts';
 import { giveBackAtRest, housekeeping } from './housekeeping.ts';
 import { LogFile } from './log-file.ts';
-import { version } from './own-version.ts';
+import { version } from './own-program.ts';
 import { createSources } from './sources.ts';
 import { guardFile, partFromOriginal, privateFolder, readKey } from './state-guard.ts';
 

@@ -8,8 +8,7 @@ import { type OpenFiles, withOpenFiles } from '../drivers/open-files.ts';
 import { ignoring } from '../platform/code.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
 import { ownCommand } from '../platform/own-command.ts';
-import { collectWord } from './collect-word.ts';
-import { version } from './own-version.ts';
+import { collectWord, version } from './own-program.ts';
 
 export interface DriverDeps extends Omit<DriverContext, 'collector'> {
   /** Belongs to this process, so all drivers share it. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Sources } from '../controller/syncs/record.ts';
+import type { Sources } from '../controller/syncs/sync-records.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Render } from '../sources/kustomize.ts';
 import type { Parser } from '../sources/parsing/parser.ts';

@@ -1,7 +1,6 @@
 import { AgentctlError } from '../api/errors.ts';
 import type { TurnEvent } from '../protocols/turn-events.ts';
-import { storeError } from '../store/sqlite-failures.ts';
-import { StoreError } from '../store/store.ts';
+import { StoreError, storeError } from '../store/store.ts';
 import type {
   AgentUsage,
   Approval,

@@ -1,9 +1,8 @@
 import { type KindInfo, kindInfo } from '../api/kinds.ts';
 import { isTerminating, type Kind, type ObjectMeta } from '../api/objects.ts';
-import type { Clock } from '../platform/clock.ts';
+import type { Clock, TimeSlice } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import type { Turns } from '../platform/time-slice.ts';
 import { encodeManagers, type Manager, type Writer } from './managers.ts';
 import type { AnyResource, RegistryWriteOptions } from './object.ts';
 import type { Records } from './records.ts';
@@ -15,7 +14,7 @@ export interface Context {
   ids: Ids;
   log: Log;
   /** Yields to other work between writes. */
-  turns: Turns;
+  slice: TimeSlice;
   /** Finalizers of controllers, by the kind whose new objects get them. */
   finalizers: Partial<Record<Kind, string>>;
 }

@@ -4,9 +4,9 @@ import type { Kind, ObjectKey } from '../api/objects.ts';
 import type { List, Patch } from '../api/requests.ts';
 import { parseTime } from '../api/time.ts';
 import type { Clock } from '../platform/clock.ts';
+import { TimeSlice } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
-import { Turns } from '../platform/time-slice.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { remove, removeCollection } from './delete-object.ts';
 import { Collector } from './garbage-collector.ts';
@@ -79,7 +79,7 @@ export async function createRegistry(parts: {
 }): Promise<Registry> {
   const { store, clock, ids, log, finalizers = {} } = parts;
   const records = new Records(store);
-  const context: Context = { records, clock, ids, log, turns: new Turns(), finalizers };
+  const context: Context = { records, clock, ids, log, slice: new TimeSlice(), finalizers };
   const collector = new Collector(context);
   await records.start(
     kinds.filter(({ stored }) => stored),

@@ -38,7 +38,7 @@ export async function apply(
   body: object,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  await context.turns.next();
+  await context.slice.next();
   checkRequest(body, options);
   refuseLarge(body);
   const sent = decodeBody(info, body, key, options);
@@ -46,7 +46,7 @@ export async function apply(
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
     const live = await context.records.read(info, target);
-    await context.turns.next();
+    await context.slice.next();
     warnOfAuthor(sent, live === undefined ? options.author : authorOf(live), options);
     if (live !== undefined) {
       checkPinned(info, live, sent);

@@ -41,12 +41,12 @@ export async function update(
   body: unknown,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  await context.turns.next();
+  await context.slice.next();
   const sent = decodeBody(info, body, key, options);
   const target = { namespace: sent.metadata.namespace, name: key.name };
   return retried(async () => {
     const live = await context.records.read(info, target);
-    await context.turns.next();
+    await context.slice.next();
     if (live === undefined) throw notFound(info, key.name);
     if (options.subresource !== 'status') refuseLarge(sent, live);
     return change(context, info, live, sent, { ...options, takesOver: authorOf(sent) === undefined });
@@ -66,7 +66,7 @@ export function patchInPlace(
 ): Promise<AnyResource> {
   return retried(async () => {
     const live = await context.records.read(info, key);
-    await context.turns.next();
+    await context.slice.next();
     if (live === undefined) throw notFound(info, key.name);
     const patched = patch.type === 'merge' ? mergePatch(live, patch.body) : jsonPatch(live, patch.body);
     if (isObject(patched)) refuseLarge(patched, live);
@@ -150,7 +150,7 @@ export async function create(
   body: unknown,
   options: RegistryWriteOptions,
 ): Promise<AnyResource> {
-  await context.turns.next();
+  await context.slice.next();
   const given = decodeBody(info, body, key, options);
   refuseLarge(given);
   warnOfAuthor(given, options.author, options);

@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SyncSpec } from '../api/gen/types.gen.ts';
-import { Turns } from '../platform/time-slice.ts';
+import { TimeSlice } from '../platform/clock.ts';
 import { aborted, catFile, GitFailure, git, type Place, type Said, writeProgram } from './git/git-command.ts';
 import { explain, remoteOf } from './git/git-faults.ts';
 import { findReference, Repository, type Run } from './git/git-repository.ts';
@@ -174,10 +174,10 @@ async function selected(
     refusesOutside: true,
     refusesMissing: (path) => takes(below(path)),
   });
-  const turns = new Turns();
+  const slice = new TimeSlice();
   const files: Entry[] = [];
   for (const entry of all) {
-    await turns.next();
+    await slice.next();
     if (takes(below(entry.path))) files.push(entry);
   }
   for (const { path } of files) checkName(path);

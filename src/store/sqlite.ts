@@ -2,13 +2,11 @@ import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
-import { Durability } from './durability.ts';
+import { checkpointPages, Durability, Reserve, reservePages } from './durability.ts';
 import { Feed } from './feed.ts';
 import { type Binding, type Identity, identify, settleCopy } from './identity.ts';
 import { migrate } from './migrations.ts';
-import { checkpointPages, Reserve, reservePages } from './reserve.ts';
-import { fullError, storeError } from './sqlite-failures.ts';
-import { type Change, type Keys, type Row, type Store, StoreError } from './store.ts';
+import { type Change, fullError, type Keys, type Row, type Store, StoreError, storeError } from './store.ts';
 
 interface Write {
   key: string;

@@ -11,7 +11,7 @@ import { withDefaults } from '../../src/api/shape.ts';
 import { LocalClient } from '../../src/client/local.ts';
 import type { Resources } from '../../src/client/resources.ts';
 import { Controller } from '../../src/controller/controller.ts';
-import type { Sources } from '../../src/controller/syncs/record.ts';
+import type { Sources } from '../../src/controller/syncs/sync-records.ts';
 import type { Driver } from '../../src/drivers/driver.ts';
 import type { Journal } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';

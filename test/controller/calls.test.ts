@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Calls } from '../../src/controller/call-limits.ts';
+import { Calls } from '../../src/controller/mcp-http.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 const rest = async (): Promise<void> => {

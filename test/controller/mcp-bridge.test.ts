@@ -8,8 +8,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { bundleOptions } from '../../scripts/bundle/options.ts';
-import { access, foreignServer } from '../../src/controller/mcp-place.ts';
 import { attachLimits } from '../../src/drivers/driver.ts';
+import { access, foreignServer } from '../../src/platform/mcp-bridge.ts';
 
 let server: Server;
 const heard: string[] = [];
@@ -45,7 +45,7 @@ async function bundled(): Promise<typeof foreignServer> {
   const folder = mkdtempSync(join(tmpdir(), 'agentctl-bridge-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, 'bridge.cjs');
-  const entryPoints = [join(import.meta.dirname, '../../src/controller/mcp-place.ts')];
+  const entryPoints = [join(import.meta.dirname, '../../src/platform/mcp-bridge.ts')];
   await build({ ...bundleOptions, entryPoints, outfile });
   return createRequire(import.meta.url)(outfile).foreignServer;
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ApiError } from '../../src/api/errors.ts';
 import type { Runtime } from '../../src/api/objects.ts';
 import type { Resources } from '../../src/client/resources.ts';
-import { Orphans } from '../../src/controller/orphans.ts';
+import { Orphans } from '../../src/controller/orphan-reconciler.ts';
 import { Session } from '../../src/controller/session.ts';
 import { DriverError } from '../../src/drivers/driver.ts';
 import { silentLog } from '../../src/platform/log.ts';

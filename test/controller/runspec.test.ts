@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { kindInfo } from '../../src/api/kinds.ts';
 import type { AgentSpec, ConfigMap, Instance, PolicySpec, Secret } from '../../src/api/objects.ts';
 import { withDefaults } from '../../src/api/shape.ts';
-import { type FindInput, Inputs } from '../../src/controller/inputs.ts';
-import { runSpec } from '../../src/controller/runspec.ts';
+import { type FindInput, Inputs, runSpec } from '../../src/controller/runspec.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const metadata = { name: 'n', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-03-02T10:00:00Z' };

@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { LogSink } from '../../src/daemon/log-sink.ts';
+import { LogSink } from '../../src/daemon/log-file.ts';
 import { ManualClock } from '../fakes/clock.ts';
 import { lacks } from '../needs.ts';
 

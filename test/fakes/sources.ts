@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SourceOptions, Sources } from '../../src/controller/syncs/record.ts';
+import type { SourceOptions, Sources } from '../../src/controller/syncs/sync-records.ts';
 import { type Found, type Manifests, type Source, SourceError } from '../../src/sources/source.ts';
 
 /** A repository in memory: what a test pushes is what stands there. Its revisions look like commits. */

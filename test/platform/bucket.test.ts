@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Bucket } from '../../src/platform/bucket.ts';
+import { Bucket } from '../../src/platform/clock.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 test('a bucket gives its burst at once, then as much as comes back', () => {

@@ -1,24 +1,24 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Turns } from '../../src/platform/time-slice.ts';
+import { TimeSlice } from '../../src/platform/clock.ts';
 
 /** Moves with the work alone. */
 let now = 0;
-let turns: Turns;
+let slice: TimeSlice;
 beforeEach(() => {
-  turns = new Turns(() => now);
+  slice = new TimeSlice(() => now);
 });
 
 test('long work lets others go on between its steps, and short work is not held up', async () => {
   const order: string[] = [];
-  await turns.next();
+  await slice.next();
   setImmediate(() => order.push('other'));
   for (const step of ['a', 'b']) {
-    await turns.next();
+    await slice.next();
     order.push(step);
     now += 5;
   }
   for (const step of ['c', 'd']) {
-    await turns.next();
+    await slice.next();
     order.push(step);
   }
   expect(order).toEqual(['a', 'b', 'other', 'c', 'd']);
@@ -28,7 +28,7 @@ test('of many that wait each long step is the only one of its turn', async () =>
   let inTurn = 0;
   let most = 0;
   const step = async (): Promise<void> => {
-    await turns.next();
+    await slice.next();
     now += 12;
     inTurn += 1;
     most = Math.max(most, inTurn);

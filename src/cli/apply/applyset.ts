@@ -4,7 +4,7 @@ import { applyOrder, findKind, type KindInfo } from '../../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../../api/objects.ts';
 import { found, itemsOf } from '../../client/resources.ts';
 import { parallel } from '../../client/write-objects.ts';
-import { version } from '../../daemon/own-version.ts';
+import { version } from '../../daemon/own-program.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { tellFailures } from '../get/ask.ts';

@@ -1,7 +1,7 @@
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import type { Fleet } from '../../client/fleet.ts';
 import { createMcpServer } from '../../client/fleet-tools.ts';
-import { version } from '../../daemon/own-version.ts';
+import { version } from '../../daemon/own-program.ts';
 
 /**
  * Serves until standard input ends or the signal aborts. This file is bundled separately, so it must not contain error

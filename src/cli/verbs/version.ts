@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
-import { version as clientVersion } from '../../daemon/own-version.ts';
+import { version as clientVersion } from '../../daemon/own-program.ts';
 import type { Cli } from '../cli.ts';
 import { examples } from '../examples.ts';
 import { choice, type GlobalOptions } from '../global-options.ts';

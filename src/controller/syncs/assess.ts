@@ -104,7 +104,7 @@ async function tryMembers(
   sync: Sync,
   revision: string,
   members: readonly SyncMember[],
-  { resources, known, live, isGone, letsGo, takesOver, turns }: AssessDeps,
+  { resources, known, live, isGone, letsGo, takesOver, slice }: AssessDeps,
 ): Promise<{ changes: Tried<SyncMember>[]; conflicts: Assessment['conflicts']; refused: Finding[] }> {
   const fieldManager = syncManager(keyOf(sync));
   const options = { fieldManager, author: authorOf(sync) };
@@ -112,7 +112,7 @@ async function tryMembers(
   const before = new Map<string, AnyObject>();
   const asked: SyncMember[] = [];
   for (const member of members) {
-    await turns.next();
+    await slice.next();
     const object = live(member);
     const id = identity(member);
     if (known.isSame(member) && known.isAsIt(id, object, fieldManager)) continue;
@@ -135,7 +135,7 @@ async function tryMembers(
   const second = await tryAll(resources, taken, before, options);
   const tried = [...first.tried, ...second.tried];
   for (const { member, change, after } of tried) {
-    await turns.next();
+    await slice.next();
     if (change === 'Unchanged' && after !== undefined)
       known.note(member, before.get(identity(member)) ?? after, fieldManager);
   }

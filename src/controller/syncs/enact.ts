@@ -9,7 +9,7 @@ import type { Resources } from '../../client/resources.ts';
 import type { ObjectChange } from '../../client/streams.ts';
 import { identity, type Refused, writeAll } from '../../client/write-objects.ts';
 import { mayTakeBack, rivals } from '../../plan/sync-bounds.ts';
-import type { Turns } from '../../platform/time-slice.ts';
+import type { TimeSlice } from '../../platform/clock.ts';
 import type { Assessment } from './assess.ts';
 import type { Known } from './known-objects.ts';
 import { fromRevision, type SyncMember } from './manifests.ts';
@@ -29,7 +29,7 @@ export async function applyChanges(
   resources: Resources,
   sync: Sync,
   changes: readonly Tried<SyncMember>[],
-  { known, note, turns }: { known: Known; note: (object: AnyObject) => void; turns: Turns },
+  { known, note, slice }: { known: Known; note: (object: AnyObject) => void; slice: TimeSlice },
   /** Revision that the changes come from. Absent: the objects keep their revision annotation. */
   revision?: string,
 ): Promise<string[]> {
@@ -45,7 +45,7 @@ export async function applyChanges(
   const again = first.refused.filter(isTaken).map(({ member }) => ({ ...member, force: true }));
   const second = await writeAll(resources, again, options);
   for (const { member, object } of [...first.written, ...second.written]) {
-    await turns.next();
+    await slice.next();
     known.note(member, object, fieldManager); // before `note`, so that the change is already known
     note(object);
   }

@@ -4,7 +4,7 @@ import { cut, sentence } from '../../api/text.ts';
 import type { Finding } from '../../plan/conditions.ts';
 import type { SourceError } from '../../sources/source.ts';
 import type { Assessment } from './assess.ts';
-import { keptOf, type MissingSecret, type Outcome } from './record.ts';
+import { keptOf, type MissingSecret, type Outcome } from './sync-records.ts';
 
 const shownFaults = 5;
 /** Characters of a file's path and its message. */

@@ -4,24 +4,31 @@ import { keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncDiff } from '../../client/streams.ts';
 import type { Member } from '../../client/write-objects.ts';
+import { unsupported } from '../../drivers/driver-index.ts';
+import type { Bounds } from '../../plan/sync-bounds.ts';
 import { span } from '../../plan/times.ts';
-import type { Clock } from '../../platform/clock.ts';
+import type { Clock, TimeSlice } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import type { Turns } from '../../platform/time-slice.ts';
 import { type Found, type Source, SourceError } from '../../sources/source.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys } from '../manager.ts';
-import { type AssessDeps, assess } from './assess.ts';
-import { boundsOf } from './bounds.ts';
-import type { Live } from './live-state.ts';
+import { authorFor } from '../policies.ts';
+import { type AssessDeps, type Assessment, assess } from './assess.ts';
+import { objectChanges } from './enact.ts';
+import type { Live } from './known-objects.ts';
 import { keep, Overtaken, type PassDeps, pass } from './pass.ts';
-import { diffOf } from './pending-diff.ts';
-import { type Kept, MissingSecret, type Outcome, type Sources, type SyncRecord } from './record.ts';
 import type { Siblings } from './siblings.ts';
-import type { SyncRecords } from './sync-records.ts';
+import {
+  type Kept,
+  MissingSecret,
+  type Outcome,
+  type Sources,
+  type SyncRecord,
+  type SyncRecords,
+} from './sync-records.ts';
 import type { SyncWriter } from './sync-writer.ts';
 
-export interface LookerDeps {
+interface LookerDeps {
   resources: Resources;
   cache: Cache;
   sources: Sources;
@@ -29,7 +36,7 @@ export interface LookerDeps {
   records: SyncRecords;
   siblings: Siblings;
   writer: SyncWriter;
-  turns: Turns;
+  slice: TimeSlice;
   /** For a folder that changes. */
   keys: Keys;
   /** Aborted when the controller stops. */
@@ -156,7 +163,7 @@ export class Looker {
       known: record.known,
       parsed: record.parsed,
       reading: { now: this.#deps.clock.now(), timeout: timeoutOf(sync), signal: this.#deps.signal },
-      turns: this.#deps.turns,
+      slice: this.#deps.slice,
       live: (member: Member) => this.#deps.live.of(member),
       held: (namespace: string) => this.#deps.live.held(namespace),
       isGone: (manager: string) => {
@@ -174,3 +181,31 @@ export class Looker {
 }
 
 const timeoutOf = ({ spec }: Sync): number => span(spec.timeout, 60_000);
+
+/** Returns the limits of a Sync, from the Runtimes in the cache. */
+const boundsOf = (sync: Sync, cache: Cache): Bounds => ({
+  sync,
+  runtimeOf: ({ runtimeRef, template }) => {
+    const name = runtimeRef?.name ?? cache.defaultRuntime(template.image !== undefined);
+    return name === undefined ? undefined : cache.runtimes.get(name);
+  },
+  mayRunHere: (namespace) => cache.mayRunHere(namespace, authorFor(sync)),
+  unsupported: ({ spec }, agent) => unsupported(spec, agent, authorFor(sync)),
+});
+
+/** Returns what an Assessment says about a revision that is not applied yet. */
+function diffOf(sync: Sync, assessment: Assessment): SyncDiff {
+  const { revision, reference, faults, conflicts, needsApproval } = assessment;
+  const errors = [
+    ...faults.map(({ text }) => text),
+    ...conflicts.map(({ member, text }) => `${member.info.kind}/${member.key.name}: ${text}`),
+  ];
+  return {
+    revision,
+    reference,
+    applied: sync.status?.revision,
+    errors,
+    changes: objectChanges(assessment),
+    needsApproval,
+  };
+}

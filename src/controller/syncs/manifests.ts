@@ -5,7 +5,7 @@ import { type AnyObject, droppedText, type New, type Sync, withoutServerFields }
 import { writtenWarnings } from '../../api/warnings.ts';
 import type { Member } from '../../client/write-objects.ts';
 import { type Bounds, outOfBounds, targetNamespace } from '../../plan/sync-bounds.ts';
-import type { Turns } from '../../platform/time-slice.ts';
+import type { TimeSlice } from '../../platform/clock.ts';
 import type { Manifests } from '../../sources/source.ts';
 import { digest } from './known-objects.ts';
 import type { Parsed, ReadOptions, SyncDocument } from './parsed.ts';
@@ -40,7 +40,7 @@ export interface ManifestDeps {
   bounds: Bounds;
   parsed: Parsed;
   reading: ReadOptions;
-  turns: Turns;
+  slice: TimeSlice;
 }
 
 /** Returns the objects to apply, and all errors of all documents. Throws what Parsed.read throws. */
@@ -48,7 +48,7 @@ export async function membersOf(
   manifests: Manifests,
   deps: ManifestDeps,
 ): Promise<{ members: SyncMember[]; faults: Fault[]; warnings: string[] }> {
-  const { bounds, parsed, reading, turns } = deps;
+  const { bounds, parsed, reading, slice } = deps;
   const { documents, errors, moreErrors } = await parsed.read(manifests.files, reading);
   if (documents.length > mostObjects) {
     const text = `more than ${mostObjects} objects, the limit of a Sync: split them among several Syncs`;
@@ -70,7 +70,7 @@ export async function membersOf(
   const outside: Finding[] = [];
   const warnings: string[] = [];
   for (const document of documents) {
-    await turns.next();
+    await slice.next();
     const { member, dropped } = memberOf(document, namespace, bounds.sync);
     members.push(member);
     const place = `${document.source}:${document.line}: ${document.info.kind}/${document.name ?? '?'}`;

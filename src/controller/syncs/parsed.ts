@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Path } from '../../api/json.ts';
 import { kindInfo } from '../../api/kinds.ts';
 import type { ManifestDocument, ManifestError } from '../../api/manifest.ts';
-import type { Turns } from '../../platform/time-slice.ts';
+import type { TimeSlice } from '../../platform/clock.ts';
 import type { Field, Parser, Place, ReadFile } from '../../sources/parsing/parser.ts';
 import { type Manifests, SourceError } from '../../sources/source.ts';
 
@@ -32,7 +32,7 @@ export interface ParsedDeps {
   parser: Parser;
   /** The owner of the requests to the parser. */
   owner: string;
-  turns: Turns;
+  slice: TimeSlice;
   /** More documents than this end the reading. */
   mostDocuments: number;
 }
@@ -91,7 +91,7 @@ export class Parsed {
     const pieces: Piece[] = [];
     let size = 0;
     for (const { name: given, bytes } of files) {
-      await this.#deps.turns.next();
+      await this.#deps.slice.next();
       const name = copied(given);
       const digest = createHash('sha256').update(bytes).digest('base64');
       const known = this.#kept.get(name);
@@ -189,7 +189,7 @@ export class Parsed {
     left: { errors: number; documents: number },
   ): Promise<void> {
     for (const [index, { line, kind, json, ...names }] of documents.entries()) {
-      await this.#deps.turns.next();
+      await this.#deps.slice.next();
       file.documents.push({
         ...names,
         source: name,

@@ -7,7 +7,7 @@ import { type AssessDeps, type Assessment, assess } from './assess.ts';
 import { applyChanges, carryOutPrunes } from './enact.ts';
 import { specDigest } from './known-objects.ts';
 import { entryId, prunePartsOf, takeOver } from './prunes.ts';
-import { type Kept, type Outcome, type SyncRecord, soon } from './record.ts';
+import { type Kept, type Outcome, type SyncRecord, soon } from './sync-records.ts';
 
 export interface PassDeps {
   record: SyncRecord;
@@ -75,7 +75,7 @@ export async function pass(
 }
 
 /**
- * Turns changes that autoRevert reverted into conflicts. They stay reverted until a new revision comes or a person
+ * TimeSlice changes that autoRevert reverted into conflicts. They stay reverted until a new revision comes or a person
  * asks, because the same spec would only fail again.
  */
 function withoutReverted(assessment: Assessment, { requested }: PassDeps): Assessment {
@@ -136,11 +136,11 @@ async function applyRevision(sync: Sync, assessment: Assessment, deps: PassDeps)
   if (assessment.changes.length > 0 || assessment.prunes.length > 0) await deps.intend(sync, assessment);
   await letGo(sync, assessment, deps);
   const {
-    assess: { resources, turns },
+    assess: { resources, slice },
     record,
     note,
   } = deps;
-  const writes = { known: record.known, note, turns };
+  const writes = { known: record.known, note, slice };
   const failures = await applyChanges(resources, sync, assessment.changes, writes, assessment.revision);
   return failures.length > 0 ? failures : carryOutPrunes(assessment.prunes, prunePartsOf(sync, deps.assess));
 }
@@ -165,11 +165,11 @@ async function heal(sync: Sync, assessment: Assessment, deps: PassDeps): Promise
   if (assessment.changes.length > 0) await checkNotOvertaken(sync, deps);
   await letGo(sync, assessment, deps);
   const {
-    assess: { resources, turns },
+    assess: { resources, slice },
     record,
     note,
   } = deps;
-  return applyChanges(resources, sync, assessment.changes, { known: record.known, note, turns });
+  return applyChanges(resources, sync, assessment.changes, { known: record.known, note, slice });
 }
 
 /** If a person asked for it: ends the ownership of others in its objects. */

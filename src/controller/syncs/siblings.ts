@@ -4,8 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys } from '../manager.ts';
 import type { Assessment } from './assess.ts';
-import type { Outcome, SyncRecord } from './record.ts';
-import type { SyncRecords } from './sync-records.ts';
+import type { Outcome, SyncRecord, SyncRecords } from './sync-records.ts';
 
 /** How often a Sync waits for others before it deletes. Each wait is longer. */
 const mostWaits = 6;

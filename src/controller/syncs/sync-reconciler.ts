@@ -1,25 +1,24 @@
-import { syncAnnotations } from '../../api/annotations.ts';
-import { keyText, type ObjectKey } from '../../api/objects.ts';
+import { syncAnnotations, syncManager } from '../../api/annotations.ts';
+import { deepEqual } from '../../api/json.ts';
+import { type AnyObject, keyOf, keyText, type ObjectKey, type Sync } from '../../api/objects.ts';
+import { applied } from '../../client/compare-objects.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import type { Resources } from '../../client/resources.ts';
 import type { SyncApi, SyncDiff } from '../../client/streams.ts';
 import { due } from '../../plan/sync-due.ts';
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, TimeSlice } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { Turns } from '../../platform/time-slice.ts';
 import type { Parser } from '../../sources/parsing/parser.ts';
 import type { Cache } from '../cache.ts';
 import type { Keys, Reconciler, Requeue } from '../manager.ts';
-import { Live } from './live-state.ts';
+import { Live } from './known-objects.ts';
 import { Looker } from './looker.ts';
 import { Overtaken } from './pass.ts';
-import { type Sources, soon } from './record.ts';
 import { Siblings } from './siblings.ts';
-import { SyncRecords } from './sync-records.ts';
-import { watchSyncs } from './sync-watch.ts';
+import { restlessPause, type Sources, SyncRecords, soon } from './sync-records.ts';
 import { SyncWriter } from './sync-writer.ts';
 
-export interface SyncsDeps {
+interface SyncsDeps {
   resources: Resources;
   cache: Cache;
   recorder: Recorder;
@@ -50,12 +49,12 @@ export class SyncReconciler implements Reconciler, SyncApi {
   constructor(deps: SyncsDeps) {
     this.#deps = deps;
     const { signal } = this.#abort;
-    const turns = new Turns();
+    const slice = new TimeSlice();
     const live = new Live(deps.cache);
-    const records = new SyncRecords(deps, turns);
+    const records = new SyncRecords(deps, slice);
     const siblings = new Siblings({ ...deps, records });
     const writer = new SyncWriter({ ...deps, siblings });
-    this.#looker = new Looker({ ...deps, live, records, siblings, writer, turns, signal });
+    this.#looker = new Looker({ ...deps, live, records, siblings, writer, slice, signal });
     this.#live = live;
     this.#records = records;
     this.#writer = writer;
@@ -127,4 +126,47 @@ export class SyncReconciler implements Reconciler, SyncApi {
     await this.#writer.settle(sync, record, outcome, onlyObjects);
     return { requeueAt: now };
   }
+}
+
+interface SyncWatchDeps {
+  cache: Cache;
+  live: Live;
+  records: SyncRecords;
+  clock: Clock;
+}
+
+/** Adds the key of a Sync when it changes, or its Secrets, or the objects that it applied. */
+function watchSyncs({ cache, clock, live, records }: SyncWatchDeps, keys: Keys): void {
+  const { syncs, secrets } = cache;
+  const changed = ({ metadata }: Sync): void => keys.add(keyText(metadata));
+  syncs.addHandler({ added: changed, updated: (_, now) => changed(now), deleted: changed });
+  const onSecret = (metadata: ObjectKey): void => {
+    for (const sync of syncs.byIndex('secret', keyText(metadata))) {
+      records.get(keyText(sync.metadata))?.hint({ what: 'Source', at: clock.now() });
+      changed(sync);
+    }
+  };
+  secrets.addHandler({
+    added: ({ metadata }) => onSecret(metadata),
+    updated: (before, now) => {
+      if (!deepEqual(before.data, now.data)) onSecret(now.metadata);
+    },
+    deleted: ({ metadata }) => onSecret(metadata),
+  });
+  /** An object of a Sync was changed by somebody: the Sync looks at it soon, unless it is as it should be. */
+  function noticed(id: string, before: AnyObject | undefined, now: AnyObject | undefined): void {
+    for (const [key, record] of records.entries()) {
+      if (!record.known.has(id)) continue;
+      const sync = cache.syncs.get(key);
+      if (sync === undefined) continue;
+      const fieldManager = syncManager(keyOf(sync));
+      if (record.known.isAsIt(id, now, fieldManager)) continue;
+      const both = before !== undefined && now !== undefined;
+      if (both && deepEqual(applied(before, { fieldManager }), applied(now, { fieldManager }))) continue;
+      const at = clock.now() + restlessPause(sync, record);
+      record.hint({ what: 'Objects', at });
+      keys.addAt(key, at);
+    }
+  }
+  live.onChange(noticed);
 }

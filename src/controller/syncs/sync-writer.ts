@@ -8,10 +8,9 @@ import { pause } from '../../plan/sync-due.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Cache } from '../cache.ts';
 import type { Assessment } from './assess.ts';
-import { comparedOf, failedRepair, type Outcome, restlessPause, type SyncRecord } from './record.ts';
 import type { Siblings } from './siblings.ts';
-import { syncEvents } from './sync-events.ts';
-import { intent, nextStatus } from './sync-status.ts';
+import { comparedOf, failedRepair, type Outcome, restlessPause, type SyncRecord } from './sync-records.ts';
+import { intent, nextStatus, syncEvents } from './sync-status.ts';
 
 export interface SyncWriterDeps {
   resources: Resources;

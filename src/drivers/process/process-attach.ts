@@ -1,7 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { Bucket } from '../../platform/bucket.ts';
-import { type Clock, sleep } from '../../platform/clock.ts';
+import { Bucket, type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import {
   type Attachment,

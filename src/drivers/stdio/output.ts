@@ -1,5 +1,4 @@
-import { Bucket } from '../../platform/bucket.ts';
-import { type Clock, sleep } from '../../platform/clock.ts';
+import { Bucket, type Clock, sleep } from '../../platform/clock.ts';
 import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
 import type { Intake, Taken } from './intake.ts';
 import { behind, type Position, plain, type ReadLog } from './position.ts';

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { nearest } from '../../api/text.ts';
-import { Turns } from '../../platform/time-slice.ts';
+import { TimeSlice } from '../../platform/clock.ts';
 import { limits, SourceError, type SourceReason } from '../source.ts';
 import type { Run } from './git-repository.ts';
 
@@ -38,10 +38,10 @@ function checkEntries(count: number): void {
 export async function parseTree(output: string): Promise<Entry[]> {
   const rows = output.split('\0');
   checkEntries(rows.length);
-  const turns = new Turns();
+  const slice = new TimeSlice();
   const entries: Entry[] = [];
   for (let at = 0; at < rows.length; at += 1000) {
-    await turns.next();
+    await slice.next();
     entries.push(...rows.slice(at, at + 1000).flatMap(entryOf));
   }
   return entries;

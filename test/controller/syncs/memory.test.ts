@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Known } from '../../../src/controller/syncs/known-objects.ts';
-import { SyncRecord } from '../../../src/controller/syncs/record.ts';
+import { SyncRecord } from '../../../src/controller/syncs/sync-records.ts';
 import { Estate, policyYaml } from './estate.ts';
 
 const turns = Number(process.env.SYNC_TURNS ?? 150);

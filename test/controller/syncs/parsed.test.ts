@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Parsed } from '../../../src/controller/syncs/parsed.ts';
-import { Turns } from '../../../src/platform/time-slice.ts';
+import { TimeSlice } from '../../../src/platform/clock.ts';
 import type { Parser } from '../../../src/sources/parsing/parser.ts';
 import { inPlace } from '../../../src/sources/parsing/parser.ts';
 import { SourceError } from '../../../src/sources/source.ts';
@@ -21,7 +21,10 @@ function parsing(fields: Partial<Parser> = {}, mostDocuments = 10_000) {
       return (fields.parse ?? inPlace.parse)(files, options);
     },
   };
-  return { asked, parsed: new Parsed({ parser, owner: 'default/fleet', turns: new Turns(), mostDocuments }) };
+  return {
+    asked,
+    parsed: new Parsed({ parser, owner: 'default/fleet', slice: new TimeSlice(), mostDocuments }),
+  };
 }
 
 describe('of the files of the next revision', () => {
