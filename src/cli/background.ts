@@ -1,18 +1,25 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { UnreachableError } from '../api/errors.ts';
 import { sleep } from '../platform/clock.ts';
-import { isCode } from '../platform/code.ts';
+import { ignoring, isCode } from '../platform/code.ts';
 import { ownCommand } from '../platform/own-command.ts';
 import { controllerLog } from '../platform/paths.ts';
 import { checkSocket } from '../platform/trusted.ts';
-import type { Cli } from './cli.ts';
-import { lastLines } from './controller/controller-logs.ts';
-import { lockHolder } from './controller/holder.ts';
+import type { Cli, GlobalOptions } from './cli.ts';
+import { lastLines } from './controller-logs.ts';
 import { CliError } from './failure.ts';
-import type { GlobalOptions } from './global-options.ts';
-import { pathsFor } from './state-paths.ts';
+import { pathsFor } from './flags.ts';
 
 /**
  * Raises the soft limit of open files to the hard limit, which Node itself cannot do, and runs its arguments. The
@@ -174,4 +181,51 @@ function readyOrEnded(child: ChildProcess, cli: Cli): Promise<string | undefined
     child.on('exit', (code, signal) => settle(`it ended with ${signal ?? `exit code ${code}`}`));
     ready?.once('data', () => settle(undefined));
   });
+}
+
+/** Returns the pid of the controller that holds the state folder's lock, even if it does not answer. */
+export function lockHolder(lock: string): number | undefined {
+  const pid = readPid(`${lock}.pid`);
+  return pid !== undefined && isAlive(pid) && isController(pid) && hasOpen(pid, lock) ? pid : undefined;
+}
+
+/** In a copy of a state folder, the pid is that of the original's controller, which has another lock file open. */
+function hasOpen(pid: number, path: string): boolean {
+  try {
+    const own = statOf(path);
+    if (own === undefined) return false;
+    return readdirSync(`/proc/${pid}/fd`).some((file) => {
+      const found = statOf(`/proc/${pid}/fd/${file}`);
+      return found?.ino === own.ino && found.dev === own.dev;
+    });
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ESRCH')) return false;
+    if (isCode(error, 'EACCES', 'EPERM')) return true; // another user's: its open files cannot be read
+    throw error;
+  }
+}
+
+const statOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
+
+function readPid(path: string): number | undefined {
+  const pid = Number(read(path));
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+}
+
+/** A leftover pid may have been reused by another program. */
+const isController = (pid: number): boolean =>
+  read(`/proc/${pid}/cmdline`)?.split('\0').includes('serve') ?? false;
+
+/** Returns undefined if there is no such file, or its process has just ended. */
+function read(path: string): string | undefined {
+  return ignoring(() => readFileSync(path, 'utf8'), 'ENOENT', 'ESRCH');
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isCode(error, 'EPERM'); // process.kill throws nothing else but ESRCH
+  }
 }

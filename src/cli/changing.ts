@@ -2,9 +2,11 @@ import { ApiError, isApiError } from '../api/errors.ts';
 import { isObject, pathText } from '../api/json.ts';
 import { mergePatchBetween, patchedDifferences } from '../api/merge.ts';
 import { type AnyObject, isTerminating } from '../api/objects.ts';
-import type { Client } from './cli.ts';
+import type { Cli, Client } from './cli.ts';
 import { CliError } from './failure.ts';
-import type { Selected } from './select-objects.ts';
+import { tellFailures } from './get-tables.ts';
+import { type Selected, type SelectOptions, select } from './select-objects.ts';
+import type { Target } from './targets.ts';
 
 /** How often the object may change between read and write before the write fails. */
 const mostTries = 20;
@@ -66,4 +68,37 @@ function refuseClash(before: object, now: AnyObject, after: object, patch: objec
     'Conflict',
     `${text}: somebody else changed ${fields} in the meantime; review it and try again`,
   );
+}
+
+export const fieldManager = 'agentctl';
+
+/** Writes a merge patch to each object and prints that, as in kubectl: `agent.agentctl.dev/web suspended`. */
+export async function patchEach(
+  targets: readonly Target[],
+  options: SelectOptions,
+  cli: Cli,
+  done: string,
+  patch: (selected: Selected) => object,
+): Promise<void> {
+  const client = await cli.connect(options, { start: true });
+  const selected = await select(client, targets, options, cli);
+  if (selected.length === 0) throw new CliError('no objects found, nothing was changed');
+  const failures: unknown[] = [];
+  for (const each of selected) {
+    try {
+      const before = await client.get(each.info.kind, each.key);
+      if (isTerminating(before)) throw new CliError(`${each.text} is being deleted, so it cannot be ${done}`);
+      const after = await client.patch(
+        each.info.kind,
+        each.key,
+        { type: 'merge', body: patch(each) },
+        { fieldManager },
+      );
+      const changed = before.metadata.resourceVersion !== after.metadata.resourceVersion;
+      cli.out(`${each.text} ${done}${changed ? '' : ' (no change)'}\n`);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  tellFailures(failures, cli);
 }

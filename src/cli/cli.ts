@@ -1,8 +1,19 @@
 import type { Resources, Tables } from '../client/resources.ts';
 import type { Streams } from '../client/streams.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { GlobalOptions } from './global-options.ts';
 import type { Text } from './print/shown.ts';
+
+/** Flags that every verb accepts. */
+export interface GlobalOptions {
+  namespace?: string;
+  stateDir?: string;
+  socket?: string;
+  requestTimeout?: string;
+  utc?: boolean;
+  /** False with --no-start. */
+  start: boolean;
+  debug?: boolean;
+}
 
 /** Everything outside that a verb may use. */
 export interface Cli {

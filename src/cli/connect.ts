@@ -1,8 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { createHttpClient } from '../client/http.ts';
-import type { Cli, Client } from './cli.ts';
-import { duration, type GlobalOptions } from './global-options.ts';
-import { pathsFor } from './state-paths.ts';
+import type { Cli, Client, GlobalOptions } from './cli.ts';
+import { duration, pathsFor } from './flags.ts';
 
 /** How long a controller may take to create its socket again, in milliseconds. */
 export const healLimitMs = 5_000;

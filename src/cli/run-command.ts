@@ -2,12 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { nearest } from '../api/text.ts';
 import type { Cli, Client } from './cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from './failure.ts';
-import { addGlobalOptions, namespaceOf } from './global-options.ts';
-import { hoist, normalise, splitVerb, withSubcommands } from './grammar.ts';
+import { addGlobalOptions, flagsOf, globalFlagsWithValue, namespaceOf, pasteable } from './flags.ts';
 import { optionDescription, topHelp } from './help.ts';
-import { withNearName } from './near.ts';
-import { flagsOf, pasteable } from './pasteable.ts';
-import { localTimes, showUtc } from './print/when.ts';
+import { localTimes, showUtc } from './print/shown.ts';
+import { withNearName } from './targets.ts';
 import { findVerb, type Verb, verbs } from './verbs.ts';
 
 const verbNames = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
@@ -47,7 +45,7 @@ async function dispatch(argv: readonly string[], cli: Cli): Promise<void> {
   }
   if (name === 'help') return help(program, rest, cli);
   if (name === '__complete') {
-    const { candidates } = await import('./complete/complete.ts');
+    const { candidates } = await import('./complete.ts');
     return cli.out((await candidates(argv.slice(1), cli)).map((each) => `${each}\n`).join(''));
   }
   return runVerb(program, name, rest, cli);
@@ -56,7 +54,7 @@ async function dispatch(argv: readonly string[], cli: Cli): Promise<void> {
 async function help(program: Command, words: readonly string[], cli: Cli): Promise<void> {
   const [topic, ...more] = words;
   if (topic === undefined || topic.startsWith('-')) return topHelp(program, cli, []);
-  const { topics } = await import('./topics.ts');
+  const { topics } = await import('./help.ts');
   const text = topics[topic];
   if (text !== undefined) return cli.out(text);
   await runVerb(program, topic, [...more.filter((word) => !word.startsWith('-')), '--help'], cli);
@@ -145,4 +143,64 @@ export function debugText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\ncaused by: ${debugText(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
+}
+
+const withSubcommands = (command: Command): Command[] => [
+  command,
+  ...command.commands.flatMap((each) => withSubcommands(each)),
+];
+
+/** Flags may precede the verb: they are moved after it. */
+function splitVerb(
+  argv: readonly string[],
+  withValue: ReadonlySet<string | undefined> = globalFlagsWithValue,
+): { name?: string; rest: string[] } {
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? '';
+    if (!word.startsWith('-'))
+      return { name: word, rest: [...argv.slice(0, index), ...argv.slice(index + 1)] };
+    if (withValue.has(word)) index++;
+  }
+  return { rest: [...argv] };
+}
+
+/**
+ * Moves the name of a subcommand before the flags, so that they belong to the subcommand: `controller --debug start`.
+ */
+function hoist(words: readonly string[], command: Command): string[] {
+  const own = withSubcommands(command)
+    .flatMap(({ options }) => options)
+    .filter(({ required }) => required);
+  const withValue = own.flatMap(({ short, long }) => [short, long]);
+  const { name, rest } = splitVerb(words, new Set([...globalFlagsWithValue, ...withValue]));
+  const sub = command.commands.find((each) => each.name() === name || each.aliases().includes(name ?? ''));
+  return sub === undefined ? [...words] : [sub.name(), ...hoist(rest, sub)];
+}
+
+/**
+ * Converts kubectl's flag syntax for commander: `--wait=false`, and `--dry-run` without a value does not consume an
+ * operand.
+ */
+function normalise(words: readonly string[], command: Command): string[] {
+  const options = withSubcommands(command).flatMap((each) => each.options);
+  const end = words.indexOf('--');
+  const flags = end === -1 ? words : words.slice(0, end);
+  const rewritten = flags.flatMap((word) => {
+    const [, name, value] = /^(--[^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const option =
+      options.find((each) => each.long === name && !each.negate) ??
+      options.find((each) => each.long === name?.replace(/^--/, '--no-'));
+    if (option === undefined || name === undefined) return [word];
+    if (value === undefined)
+      return option.optional && typeof option.presetArg === 'string'
+        ? [`${name}=${option.presetArg}`]
+        : [word];
+    if (!option.isBoolean() && !option.negate) return [word];
+    if (value === 'true') return option.negate ? [] : [name];
+    if (value !== 'false')
+      throw new UsageError(`${name}: found ${JSON.stringify(value)}, expected true or false`);
+    const negated = name.replace(/^--/, '--no-');
+    return options.some((each) => each.long === negated) ? [negated] : [];
+  });
+  return end === -1 ? rewritten : [...rewritten, ...words.slice(end)];
 }

@@ -1,9 +1,9 @@
 import type { KindInfo } from '../api/kinds.ts';
 import type { AnyObject, ObjectKey } from '../api/objects.ts';
 import { itemsOf, type Resources } from '../client/resources.ts';
-import type { Cli } from './cli.ts';
+import type { Cli, GlobalOptions } from './cli.ts';
 import { UsageError } from './failure.ts';
-import { type GlobalOptions, namespaceOf } from './global-options.ts';
+import { namespaceOf } from './flags.ts';
 import { objectName, type Target } from './targets.ts';
 
 export interface SelectOptions extends GlobalOptions {

@@ -96,7 +96,7 @@ export const verbs: readonly Verb[] = [
     name: 'deny',
     group: talk,
     summary: 'Deny a request of an agent',
-    load: () => import('./verbs/deny.ts'),
+    load: async () => ({ define: (await import('./verbs/approve.ts')).defineDeny }),
   },
   {
     name: 'query',
@@ -127,7 +127,7 @@ export const verbs: readonly Verb[] = [
     name: 'resume',
     group: agents,
     summary: 'Start agents again after a suspend or a failure',
-    load: () => import('./verbs/resume.ts'),
+    load: async () => ({ define: (await import('./verbs/suspend.ts')).defineResume }),
   },
   {
     name: 'rollout',
@@ -214,7 +214,7 @@ export const verbs: readonly Verb[] = [
     name: 'annotate',
     group: objects,
     summary: 'Set or remove annotations',
-    load: () => import('./verbs/annotate.ts'),
+    load: async () => ({ define: (await import('./verbs/label.ts')).defineAnnotate }),
   },
 
   {

@@ -1,8 +1,7 @@
 import { isApiError } from '../api/errors.ts';
 import { type AnyObject, type Event, type Instance, keyOf, type ObjectKey } from '../api/objects.ts';
 import { asSentence, beginning, visible } from '../api/text.ts';
-import type { Clock } from '../platform/clock.ts';
-import { Bucket } from '../platform/clock.ts';
+import { Bucket, type Clock } from '../platform/clock.ts';
 import type { Ids } from '../platform/ids.ts';
 import type { Log } from '../platform/log.ts';
 import type { Resources } from './resources.ts';

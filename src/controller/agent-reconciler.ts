@@ -29,8 +29,7 @@ import type { Flights } from './flights.ts';
 import type { Keys, Reconciler, Requeue } from './manager.ts';
 import type { Observer } from './observer.ts';
 import type { Policies } from './policies.ts';
-import type { Prober } from './prober.ts';
-import { confirmReady } from './prober.ts';
+import { confirmReady, type Prober } from './prober.ts';
 import type { RuntimeReconciler } from './runtime-reconciler.ts';
 
 export interface AgentsDeps {

@@ -9,8 +9,7 @@ import { unsupported } from '../drivers/driver-index.ts';
 import type { Action, Outcome } from '../plan/action.ts';
 import type { Observed } from '../plan/world.ts';
 import { programAuthor } from './policies.ts';
-import type { FindInput } from './runspec.ts';
-import { runSpec } from './runspec.ts';
+import { type FindInput, runSpec } from './runspec.ts';
 import type { Session } from './session.ts';
 
 export const fieldManager = 'agentctl-controller';

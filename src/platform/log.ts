@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from './clock.ts';
-import { Bucket } from './clock.ts';
+import { Bucket, type Clock } from './clock.ts';
 
 /** pino's interface, fields first. Never log the value of a Secret. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;

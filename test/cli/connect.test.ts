@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { pathsFor } from '../../src/cli/state-paths.ts';
+import { pathsFor } from '../../src/cli/flags.ts';
 
 test.each([
   [{ stateDir: 'here' }, {}, 'here', 'here/agentctl.sock'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Instance, InstanceStatus } from '../../src/api/objects.ts';
-import { instanceTable } from '../../src/cli/describe/instance-table.ts';
+import { instanceTable } from '../../src/cli/describe/instance.ts';
 import { instanceDetails } from '../../src/views/instance-details.ts';
 
 const now = Date.parse('2026-01-31T12:10:00Z');

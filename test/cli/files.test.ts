@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readSources } from '../../src/cli/read-files.ts';
+import { readSources } from '../../src/cli/read-manifests.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Agent } from '../../src/api/objects.ts';
-import { displayWidth } from '../../src/cli/print/width.ts';
+import { displayWidth } from '../../src/cli/print/text-table.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import type { Cli } from '../../src/cli/cli.ts';
-import { topics } from '../../src/cli/topics.ts';
+import { topics } from '../../src/cli/help.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { golden, session, useShell } from './support.ts';
 

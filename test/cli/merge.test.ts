@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Merge } from '../../src/cli/logs/merge-logs.ts';
+import { Merge } from '../../src/cli/logs/log-sources.ts';
 import { ManualClock } from '../fakes/clock.ts';
 
 interface Entry {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { flagsOf, pasteable } from '../../src/cli/pasteable.ts';
+import { flagsOf, pasteable } from '../../src/cli/flags.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 
 const verbNames = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);

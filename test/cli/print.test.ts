@@ -2,12 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { ConfigMap } from '../../src/api/objects.ts';
 import { visible } from '../../src/api/text.ts';
-import { parseFormat } from '../../src/cli/print/output-format.ts';
-import { formatObjects, yamlText } from '../../src/cli/print/print-objects.ts';
+import { formatObjects, parseFormat, yamlText } from '../../src/cli/print/output-format.ts';
 import { progress } from '../../src/cli/print/progress-lines.ts';
 import { AsIs, shown, type Text } from '../../src/cli/print/shown.ts';
-import { table, tableWithWidths } from '../../src/cli/print/text-table.ts';
-import { displayWidth, oneLine } from '../../src/cli/print/width.ts';
+import { displayWidth, oneLine, table, tableWithWidths } from '../../src/cli/print/text-table.ts';
 
 test.each([
   ['plain', 5],

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { isAlive } from '../../src/cli/controller/holder.ts';
-import { quoted, unitText } from '../../src/cli/controller/unit.ts';
+import { isAlive } from '../../src/cli/background.ts';
+import { quoted, unitText } from '../../src/cli/verbs/controller.ts';
 import { golden } from './support.ts';
 
 /** Each command is a process of its own, and a busy machine takes seconds for one. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentSpec } from '../../src/api/objects.ts';
-import { specFields } from '../../src/cli/describe/spec.ts';
+import { specFields } from '../../src/cli/describe/agent.ts';
 
 test.each([
   [['-c', 'sleep 5'], "-c 'sleep 5'"],

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Condition } from '../../src/api/objects.ts';
 import type { Client } from '../../src/cli/cli.ts';
-import { causeText } from '../../src/cli/wait/reason-text.ts';
+import { causeText } from '../../src/cli/wait-report.ts';
 import type { Reason } from '../../src/views/judges.ts';
 import { agent } from '../server/support.ts';
 import { useShell } from './support.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { localTimes, showUtc, when } from '../../src/cli/print/when.ts';
+import { localTimes, showUtc, when } from '../../src/cli/print/shown.ts';
 
 const noon = Date.parse('2026-01-31T12:00:25.900Z');
 afterEach(() => {

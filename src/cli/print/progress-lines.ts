@@ -1,6 +1,5 @@
 import type { Cli } from '../cli.ts';
-import { wipe } from './color.ts';
-import { clipped } from './width.ts';
+import { clipped, wipe } from './text-table.ts';
 
 export interface Progress {
   /** Shows what is being waited for. */

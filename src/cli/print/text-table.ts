@@ -1,6 +1,6 @@
-import { paint } from './color.ts';
-import type { Text } from './shown.ts';
-import { displayWidth, oneLine, padEnd } from './width.ts';
+import stringWidth from 'string-width';
+import { visibleLine } from '../../api/text.ts';
+import { AsIs, type Text } from './shown.ts';
 
 type Rows = readonly (readonly string[])[];
 
@@ -16,7 +16,7 @@ export function table(rows: Rows, { indent = '' }: { indent?: string } = {}): st
     .join('');
 }
 
-export interface Look {
+interface Look {
   /** Colors important words. */
   color?: boolean;
   /** The widths of the previous part of the same table: they keep the output of a watch aligned. */
@@ -65,4 +65,87 @@ function layOut(rows: Rows, minimum: readonly number[] = []): { lines: string[][
       .map((cell, index) => (index === last ? cell.trimEnd() : padEnd(cell, widths[index] ?? 0)));
   });
   return { lines, widths };
+}
+
+const green = new AsIs('\u001b[32m');
+const yellow = new AsIs('\u001b[33m');
+const red = new AsIs('\u001b[31m');
+const reset = new AsIs('\u001b[39m');
+const faint = new AsIs('\u001b[2m');
+const notFaint = new AsIs('\u001b[22m');
+
+/** Words in a table that get a color; whole cells only. */
+const colors: ReadonlyMap<string, AsIs> = new Map([
+  ...['Ready', 'True', 'Completed', 'Active', 'Closed'].map((word) => [word, green] as const),
+  ...[
+    'Pending',
+    'Starting',
+    'Stopping',
+    'Updating',
+    'Unready',
+    'BackOff',
+    'Unknown',
+    'HalfOpen',
+    'Terminating',
+    'Warning',
+  ].map((word) => [word, yellow] as const),
+  ...['Failed', 'False', 'Open'].map((word) => [word, red] as const),
+]);
+
+/** Colors a padded cell by its word. */
+function paint(cell: string): Text {
+  const word = cell.trimEnd();
+  const color = colors.get(word);
+  return color === undefined ? cell : [color, word, reset, cell.slice(word.length)];
+}
+
+/** For secondary text. */
+export const dim = (text: Text, color: boolean): Text => (color ? [faint, text, notFaint] : text);
+
+const levelColors: ReadonlyMap<string, AsIs> = new Map([
+  ['INFO', green],
+  ['WARN', yellow],
+  ['ERROR', red],
+  ['FATAL', red],
+]);
+
+/** Colors the level of a log line. */
+export function paintLevel(name: string, color: boolean): Text {
+  const found = color ? levelColors.get(name) : undefined;
+  return found === undefined ? name : [found, name, reset];
+}
+
+/** Returns to the start of the line and clears it. */
+export const wipe = new AsIs('\r\u001b[K');
+
+const segmenter = new Intl.Segmenter('en');
+
+/**
+ * Splits text into what a reader sees as characters: a letter with its marks, an emoji of several code points, a flag.
+ */
+const characters = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment);
+
+/** Returns the number of terminal columns of a text. */
+export const displayWidth = (text: string): number => stringWidth(text, { countAnsiEscapeCodes: true });
+
+const padEnd = (text: string, width: number): string =>
+  text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+
+/** Returns the displayed text, on one line: text after a line break is left out. */
+export function oneLine(text: string): string {
+  const [first = '', ...rest] = text.split(/\r?\n/);
+  return visibleLine(rest.length === 0 ? first : `${first}...`);
+}
+
+/** Like `oneLine`, with at most this many columns. */
+export function clipped(text: string, most: number): string {
+  const line = oneLine(text);
+  if (displayWidth(line) <= most) return line;
+  let [kept, width] = ['', 1];
+  for (const character of characters(line)) {
+    width += displayWidth(character);
+    if (width > most) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { kinds } from '../../api/kinds.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { choice, type GlobalOptions } from '../global-options.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
+import { choice, examples } from '../flags.ts';
 import { table } from '../print/text-table.ts';
 
 interface Options extends GlobalOptions {

@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import { examples } from '../flags.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
-import type { Cli } from '../cli.ts';
-import { describe } from '../describe/describe-objects.ts';
-import { examples } from '../examples.ts';
-import { tellFailures } from '../get/ask.ts';
-import { withGetFlags } from '../get/flags.ts';
-import { choice, type GlobalOptions } from '../global-options.ts';
-import { idKey } from '../talk/talk-names.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
+import { choice, examples } from '../flags.ts';
+import { tellFailures, withGetFlags } from '../get-tables.ts';
+import { idKey } from '../message-output.ts';
 import { objectName } from '../targets.ts';
+import { describe } from './describe.ts';
 import { getTalk, type TalkGetOptions } from './messages.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -6,14 +6,12 @@ import { kindInfo } from '../../api/kinds.ts';
 import type { AnyObject, Kind, New } from '../../api/objects.ts';
 import { validateObject } from '../../api/validation.ts';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { tellFailures } from '../get/ask.ts';
-import { choice, collect, namespaceOf } from '../global-options.ts';
-import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
-import { type FileOptions, readManifests } from '../read-manifests.ts';
+import { choice, collect, examples, namespaceOf } from '../flags.ts';
+import { tellFailures } from '../get-tables.ts';
+import { formatObjects, withoutManagedFields } from '../print/output-format.ts';
+import { type FileOptions, readManifests, textIn } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
-import { textIn } from '../text-file.ts';
 
 const withWriting = (command: Command): Command =>
   command

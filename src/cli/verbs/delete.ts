@@ -6,21 +6,16 @@ import { sentence } from '../../api/text.ts';
 import type { Volume } from '../../client/streams.ts';
 import { parallel } from '../../client/write-objects.ts';
 import { deletedWithUid, type Reason } from '../../views/judges.ts';
-import { parseBareTargets } from '../bare.ts';
-import { writeChange } from '../changing.ts';
+import { fieldManager, writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
-import { counted } from '../counted.ts';
-import { keptVolumes, purgeVolumes, tellKept, Users } from '../delete/affected.ts';
-import { examples } from '../examples.ts';
+import { keptVolumes, purgeVolumes, tellKept, Users } from '../deletion-effects.ts';
 import { describeFailure, exitCode, UsageError } from '../failure.ts';
-import { fileFlags } from '../file-flags.ts';
-import { choice, duration, namespaceOf } from '../global-options.ts';
-import { withNearName } from '../near.ts';
-import { fieldManager } from '../patching.ts';
-import type { SourceOptions } from '../read-files.ts';
+import { choice, duration, examples, fileFlags, namespaceOf } from '../flags.ts';
+import { counted } from '../print/shown.ts';
+import type { SourceOptions } from '../read-manifests.ts';
 import { type Selected, type SelectOptions, select, selectedOf } from '../select-objects.ts';
-import { reasonText } from '../wait/reason-text.ts';
-import { type Fail, waitEach } from '../wait/wait-report.ts';
+import { parseBareTargets, withNearName } from '../targets.ts';
+import { type Fail, reasonText, waitEach } from '../wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   fileFlags(

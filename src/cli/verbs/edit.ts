@@ -8,14 +8,13 @@ import { formatManifestError, parseManifests } from '../../api/manifest.ts';
 import type { Kinds } from '../../api/objects.ts';
 import { visible } from '../../api/text.ts';
 import { writeChange } from '../changing.ts';
-import type { Cli, Client } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, describeFailure, failureText, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf } from '../global-options.ts';
-import { withoutManagedFields, yamlText } from '../print/print-objects.ts';
+import { examples, namespaceOf } from '../flags.ts';
+import { withoutManagedFields, yamlText } from '../print/output-format.ts';
+import { readText } from '../read-manifests.ts';
 import { type Selected, selectedOf } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
-import { readText } from '../text-file.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
+import { findKind } from '../../api/kinds.ts';
 import type { Event } from '../../api/objects.ts';
-import { byTime, isAbout } from '../../views/described.ts';
-import type { Cli } from '../cli.ts';
-import { eventRow } from '../events/rows.ts';
-import { examples } from '../examples.ts';
+import { age } from '../../api/time.ts';
+import { byTime, isAbout, lastSeen } from '../../views/described.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { type GlobalOptions, namespaceOf, streamSignal } from '../global-options.ts';
-import { parseFormat } from '../print/output-format.ts';
-import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
+import { examples, namespaceOf, streamSignal } from '../flags.ts';
+import { formatObjects, parseFormat, withoutManagedFields } from '../print/output-format.ts';
+import { localTimes } from '../print/shown.ts';
 import { tableWithWidths } from '../print/text-table.ts';
 import { kindFor } from '../targets.ts';
 
@@ -28,7 +28,7 @@ export function define(command: Command, cli: Cli): void {
   );
 }
 
-export interface EventsOptions extends GlobalOptions {
+interface EventsOptions extends GlobalOptions {
   for?: string;
   types?: string;
   allNamespaces?: boolean;
@@ -37,7 +37,7 @@ export interface EventsOptions extends GlobalOptions {
   output?: string;
 }
 
-export async function events(options: EventsOptions, cli: Cli): Promise<void> {
+async function events(options: EventsOptions, cli: Cli): Promise<void> {
   const format = parseFormat(options.output, () => {
     throw new CliError('events does not support output formats from a file');
   });
@@ -93,4 +93,24 @@ function aboutObject(text: string): (event: Event) => boolean {
   const [, word = 'agent', name = text] = /^([^/]+)\/(.+)$/.exec(text) ?? [];
   const { kind } = kindFor(word);
   return (event) => isAbout(event, kind, name);
+}
+
+/** As in kubectl: `3m (x4 over 2h)`. */
+function seen(event: Event, now: number): string {
+  const last = age(lastSeen(event), now);
+  if ((event.count ?? 1) <= 1) return last;
+  return `${last} (x${event.count} over ${age(event.firstTimestamp ?? event.metadata.creationTimestamp, now)})`;
+}
+
+export function eventRow(event: Event, now: number, withNamespace: boolean): string[] {
+  const { kind = '', name = '' } = event.involvedObject;
+  const word = findKind(kind)?.singular ?? kind.toLowerCase();
+  return [
+    ...(withNamespace ? [event.metadata.namespace ?? ''] : []),
+    seen(event, now),
+    event.type ?? 'Normal',
+    event.reason ?? '',
+    `${word}/${name}`,
+    localTimes(event.message ?? ''),
+  ];
 }

@@ -2,10 +2,9 @@ import type { Command } from 'commander';
 import type { JsonSchema } from '../../api/json.ts';
 import type { KindInfo } from '../../api/kinds.ts';
 import { nearest } from '../../api/text.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import type { GlobalOptions } from '../global-options.ts';
+import { examples } from '../flags.ts';
 import { kindFor } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { humanDuration } from '../../api/time.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';
+import { choice, durationOption, examples, namespaceOf } from '../flags.ts';
+import { when } from '../print/shown.ts';
 import { table } from '../print/text-table.ts';
-import { when } from '../print/when.ts';
 import { parseAgentTargets } from '../targets.ts';
 
 interface ForecastOptions extends GlobalOptions {

@@ -1,13 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { nearest } from '../../api/text.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { firstManifest } from '../first-manifest.ts';
-import type { GlobalOptions } from '../global-options.ts';
+import { examples } from '../flags.ts';
 import { templateText } from '../init/template-text.ts';
-import { templates } from '../init/templates.ts';
+import { firstManifest, templates } from '../init/templates.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
 import { shellWord } from '../../api/text.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { CliError, nothingListens } from '../failure.ts';
-import { choice, type GlobalOptions } from '../global-options.ts';
-import { pathsFor } from '../state-paths.ts';
+import { choice, examples, pathsFor } from '../flags.ts';
 
 const defaultAddress = '127.0.0.1:6443';
 

@@ -5,13 +5,10 @@ import { protocolsThat } from '../../api/protocols.ts';
 import { parseTime } from '../../api/time.ts';
 import type { LogOptions } from '../../client/streams.ts';
 import type { Cli, Client } from '../cli.ts';
-import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { duration, namespaceOf, streamSignal, wholeNumber } from '../global-options.ts';
-import { follow } from '../logs/follow.ts';
-import { type Said, Sources } from '../logs/log-sources.ts';
-import { Merge } from '../logs/merge-logs.ts';
-import { checkCount, type LogsOptions, Printer } from '../logs/print.ts';
+import { duration, examples, namespaceOf, streamSignal, wholeNumber } from '../flags.ts';
+import { checkCount, follow, type LogsOptions, Printer } from '../logs/follow.ts';
+import { Merge, type Said, Sources } from '../logs/log-sources.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -4,9 +4,8 @@ import type { Command } from 'commander';
 import { fleetOf } from '../../client/fleet.ts';
 import { bridge, mcpAccess } from '../../platform/mcp-bridge.ts';
 import { inPlace } from '../../sources/parsing/parser.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { type GlobalOptions, namespaceOf } from '../global-options.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
+import { examples, namespaceOf } from '../flags.ts';
 import { serveMcp } from '../mcp/mcp-start.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -2,18 +2,15 @@ import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Kind } from '../../api/objects.ts';
 import { fieldSelector } from '../../views/lookup.ts';
-import type { Cli } from '../cli.ts';
-import { type DescribeOptions, describe } from '../describe/describe-objects.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { tellFailures } from '../get/ask.ts';
-import { withGetFlags } from '../get/flags.ts';
-import { get } from '../get/get-objects.ts';
-import type { GetOptions } from '../get/options.ts';
-import { choice, type GlobalOptions } from '../global-options.ts';
-import { hear } from '../send/hear.ts';
-import { agentKey, idKey } from '../talk/talk-names.ts';
+import { choice, examples } from '../flags.ts';
+import { type GetOptions, tellFailures, withGetFlags } from '../get-tables.ts';
+import { agentKey, idKey } from '../message-output.ts';
 import { objectName } from '../targets.ts';
+import { type DescribeOptions, describe } from './describe.ts';
+import { get } from './get.ts';
+import { hear } from './send.ts';
 
 const states = ['pending', 'delivered', 'acknowledged', 'completed', 'failed', 'expired'];
 

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import { type AnyObject, isTerminating } from '../../api/objects.ts';
 import type { Patch } from '../../client/resources.ts';
+import { fieldManager } from '../changing.ts';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { choice } from '../global-options.ts';
-import { fieldManager } from '../patching.ts';
-import { formatObjects, withoutManagedFields } from '../print/print-objects.ts';
+import { choice, examples } from '../flags.ts';
+import { formatObjects, withoutManagedFields } from '../print/output-format.ts';
+import { readText } from '../read-manifests.ts';
 import { type SelectOptions, select } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
-import { readText } from '../text-file.ts';
 
 interface PatchOptions extends SelectOptions {
   patch?: string;

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { fileFlags } from '../file-flags.ts';
-import { choice } from '../global-options.ts';
+import { choice, examples, fileFlags } from '../flags.ts';
 import { type FileOptions, readManifests } from '../read-manifests.ts';
 
 export function define(command: Command, cli: Cli): void {

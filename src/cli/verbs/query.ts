@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { protocolsThat } from '../../api/protocols.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
-import { durationOption, type GlobalOptions } from '../global-options.ts';
-import { agentKey } from '../talk/talk-names.ts';
+import { durationOption, examples } from '../flags.ts';
+import { agentKey } from '../message-output.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

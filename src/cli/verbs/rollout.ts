@@ -7,19 +7,16 @@ import { listed } from '../../api/text.ts';
 import { humanDuration, parseTime } from '../../api/time.ts';
 import { drift, driftText, inputChanges, revisionData } from '../../plan/revision.ts';
 import { type Judge, type Reason, rolledOut } from '../../views/judges.ts';
-import { writeChange } from '../changing.ts';
-import type { Cli, Client } from '../cli.ts';
-import { examples } from '../examples.ts';
+import { fieldManager, patchEach, writeChange } from '../changing.ts';
+import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { choice, duration, type GlobalOptions, namespaceOf, wholeNumber } from '../global-options.ts';
-import { fieldManager, patchEach } from '../patching.ts';
-import { formatObjects, withoutManagedFields, yamlText } from '../print/print-objects.ts';
+import { choice, duration, examples, namespaceOf, wholeNumber } from '../flags.ts';
+import { formatObjects, withoutManagedFields, yamlText } from '../print/output-format.ts';
+import { when } from '../print/shown.ts';
 import { table } from '../print/text-table.ts';
-import { when } from '../print/when.ts';
 import { type SelectOptions, selectedOf } from '../select-objects.ts';
 import { parseAgentTargets, requireKind } from '../targets.ts';
-import { reasonText } from '../wait/reason-text.ts';
-import { reportWaits } from '../wait/wait-report.ts';
+import { reasonText, reportWaits } from '../wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.description('Watch, restart and undo rollouts of agents.');

@@ -7,25 +7,16 @@ import { type ProtocolName, protocolNames } from '../../api/protocols.ts';
 import { listed } from '../../api/text.ts';
 import { deleted, type Reason, readyAtOnce } from '../../views/judges.ts';
 import { until } from '../../views/until.ts';
-import type { Cli, Client } from '../cli.ts';
-import { keptVolumes, tellKept } from '../delete/affected.ts';
-import { examples } from '../examples.ts';
+import { fieldManager } from '../changing.ts';
+import type { Cli, Client, GlobalOptions } from '../cli.ts';
+import { keptVolumes, tellKept } from '../deletion-effects.ts';
 import { CliError, exitCode, failureText, UsageError } from '../failure.ts';
-import {
-  choice,
-  collect,
-  duration,
-  durationOption,
-  type GlobalOptions,
-  namespaceOf,
-} from '../global-options.ts';
-import { fieldManager } from '../patching.ts';
+import { choice, collect, duration, durationOption, examples, namespaceOf } from '../flags.ts';
+import { withoutCommands } from '../message-output.ts';
 import { progress } from '../print/progress-lines.ts';
-import { readSources } from '../read-files.ts';
-import { hear } from '../send/hear.ts';
-import { sendOne, textToSend } from '../send/send-message.ts';
-import { withoutCommands } from '../talk/message-outcome.ts';
-import { reasonText } from '../wait/reason-text.ts';
+import { readSources } from '../read-manifests.ts';
+import { reasonText } from '../wait-report.ts';
+import { hear, sendOne, textToSend } from './send.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

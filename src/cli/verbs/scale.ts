@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
+import { patchEach } from '../changing.ts';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
 import { CliError, UsageError } from '../failure.ts';
-import { wholeNumber } from '../global-options.ts';
-import { patchEach } from '../patching.ts';
+import { examples, wholeNumber } from '../flags.ts';
 import type { SelectOptions } from '../select-objects.ts';
 import { parseAgentTargets, requireKind } from '../targets.ts';
 

@@ -1,9 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { choice, type GlobalOptions, wholeNumber } from '../global-options.ts';
-import { pathsFor } from '../state-paths.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
+import { choice, examples, pathsFor, wholeNumber } from '../flags.ts';
 
 interface ServeOptions extends GlobalOptions {
   listen?: string;

@@ -4,16 +4,15 @@ import type { Sync, SyncStatus } from '../../api/objects.ts';
 import { formatTimeMs } from '../../api/time.ts';
 import { parallel } from '../../client/write-objects.ts';
 import { handled, type Judge, type SyncResult, syncResult } from '../../views/judges.ts';
+import { fieldManager } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
-import { counted } from '../counted.ts';
-import { examples } from '../examples.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { tellFailures } from '../get/ask.ts';
-import { durationOption } from '../global-options.ts';
-import { fieldManager } from '../patching.ts';
+import { durationOption, examples } from '../flags.ts';
+import { tellFailures } from '../get-tables.ts';
+import { counted } from '../print/shown.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseTargetsOf, type Target } from '../targets.ts';
-import { report, waitEach } from '../wait/wait-report.ts';
+import { report, waitEach } from '../wait-report.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import type { ObjectKey } from '../../api/objects.ts';
+import { costText, reported } from '../../api/requests.ts';
 import { humanDuration } from '../../api/time.ts';
-import type { AgentUsage } from '../../client/streams.ts';
+import type { AgentUsage, UsageSum } from '../../client/streams.ts';
 import { parallel } from '../../client/write-objects.ts';
-import type { Cli, Client } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { choice, durationOption, type GlobalOptions, namespaceOf } from '../global-options.ts';
+import type { Cli, Client, GlobalOptions } from '../cli.ts';
+import { choice, durationOption, examples, namespaceOf } from '../flags.ts';
+import { agentKey } from '../message-output.ts';
 import { table } from '../print/text-table.ts';
-import { agentKey } from '../talk/talk-names.ts';
-import { usageCells, usageHead } from '../talk/usage-table.ts';
 
 const atOnce = 8;
 
@@ -59,4 +58,18 @@ async function usageOf(client: Client, agents: readonly ObjectKey[], since: numb
     if (answer.status === 'rejected') throw answer.reason;
     return answer.value;
   });
+}
+
+export const usageHead = ['MODEL', 'TURNS', 'IN', 'OUT', 'TOTAL', 'COST'];
+
+/** Unknown values are never shown as 0. */
+export function usageCells({ model, turns, cost, unreported, ...tokens }: UsageSum): string[] {
+  return [
+    model ?? '?',
+    String(turns),
+    reported(tokens.inputTokens, unreported.inputTokens),
+    reported(tokens.outputTokens, unreported.outputTokens),
+    reported(tokens.totalTokens, unreported.totalTokens),
+    reported(costText(cost), unreported.cost),
+  ];
 }

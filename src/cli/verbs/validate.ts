@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { withDefaults } from '../../api/shape.ts';
 import { warningsOf } from '../../api/warnings.ts';
 import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { fileFlags } from '../file-flags.ts';
+import { examples, fileFlags } from '../flags.ts';
 import { type FileOptions, readManifests } from '../read-manifests.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { UnreachableError } from '../../api/errors.ts';
 import { version as clientVersion } from '../../daemon/own-program.ts';
-import type { Cli } from '../cli.ts';
-import { examples } from '../examples.ts';
-import { choice, type GlobalOptions } from '../global-options.ts';
-import { yamlText } from '../print/print-objects.ts';
+import type { Cli, GlobalOptions } from '../cli.ts';
+import { choice, examples } from '../flags.ts';
+import { yamlText } from '../print/output-format.ts';
 
 interface VersionOptions extends GlobalOptions {
   client?: boolean;

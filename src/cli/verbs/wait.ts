@@ -3,13 +3,12 @@ import { isApiError } from '../../api/errors.ts';
 import { parallel } from '../../client/write-objects.ts';
 import { condition, created, deleted, field, type Judge, revisionApplied } from '../../views/judges.ts';
 import type { Cli, Client } from '../cli.ts';
-import { examples } from '../examples.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
-import { duration } from '../global-options.ts';
+import { duration, examples } from '../flags.ts';
 import { parsePath } from '../print/jsonpath-output.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseAgentTargets } from '../targets.ts';
-import { reportWaits } from '../wait/wait-report.ts';
+import { reportWaits } from '../wait-report.ts';
 
 interface WaitOptions extends SelectOptions {
   for: string;

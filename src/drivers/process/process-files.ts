@@ -4,8 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { DriverError, type FileSpec } from '../driver.ts';
 import { leavesFolder } from './process-checks.ts';
 import { executeAs } from './process-exec.ts';
-import type { Tools } from './process-host.ts';
-import { systemPath } from './process-host.ts';
+import { systemPath, type Tools } from './process-host.ts';
 
 /** Writes the files of a run under its working folder; replaces those of an earlier run. */
 export async function writeFiles(folder: string, files: readonly FileSpec[]): Promise<void> {

@@ -25,8 +25,7 @@ import {
 } from './layout.ts';
 import { asDriverError, type CheckCommand, checkWorkingDir, notBegun } from './process-checks.ts';
 import { writeFiles, writeFilesAs } from './process-files.ts';
-import type { Tools } from './process-host.ts';
-import { asUser, checkReachable, environmentOf, findUser, type User } from './process-host.ts';
+import { asUser, checkReachable, environmentOf, findUser, type Tools, type User } from './process-host.ts';
 import type { Reap } from './reap.ts';
 import { watchFolder } from './run-watch.ts';
 

@@ -1,6 +1,5 @@
 import { quote } from '../../api/text.ts';
-import type { Tools } from './process-host.ts';
-import { reservedVariable } from './process-host.ts';
+import { reservedVariable, type Tools } from './process-host.ts';
 
 /** The name of the attempt to start a run. A shim of an attempt that was given up does not begin later. */
 export const attemptVariable = 'agentctl_attempt';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Parsed } from '../../../src/controller/syncs/parsed.ts';
 import { TimeSlice } from '../../../src/platform/clock.ts';
-import type { Parser } from '../../../src/sources/parsing/parser.ts';
-import { inPlace } from '../../../src/sources/parsing/parser.ts';
+import { inPlace, type Parser } from '../../../src/sources/parsing/parser.ts';
 import { SourceError } from '../../../src/sources/source.ts';
 import { policyYaml } from './estate.ts';
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
-import { observed } from '../../../src/drivers/docker/docker-observe.ts';
+import { type ContainerInspect, observed } from '../../../src/drivers/docker/docker-observe.ts';
 
 const never = '0001-01-01T00:00:00Z';
 const [begin, end] = ['2026-03-02T10:00:00Z', '2026-03-02T11:00:00Z'];

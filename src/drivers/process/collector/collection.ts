@@ -11,8 +11,7 @@ import {
 } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Cancel, Clock } from '../../../platform/clock.ts';
-import { Bucket } from '../../../platform/clock.ts';
+import { Bucket, type Cancel, type Clock } from '../../../platform/clock.ts';
 import { isCode } from '../../../platform/code.ts';
 import { living, type ProcessId, readBootId, sendKill } from '../../proc.ts';
 import { drainedMark, logFolder, outputFifo, type Run } from '../layout.ts';
