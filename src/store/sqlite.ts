@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Log } from '../platform/log.ts';
 import { type Meters, noMeters } from '../platform/meters.ts';
@@ -6,6 +6,7 @@ import { checkpointPages, Durability, Reserve, reservePages } from './durability
 import { Feed } from './feed.ts';
 import { type Binding, type Identity, identify, settleCopy } from './identity.ts';
 import { migrate } from './migrations.ts';
+import { boundsOf, prepareStatements, type Statements, toChange, toRow } from './statements.ts';
 import { type Change, fullError, type Keys, type Row, type Store, StoreError, storeError } from './store.ts';
 
 interface Write {
@@ -16,8 +17,6 @@ interface Write {
   resolve: (revision: number) => void;
   reject: (error: unknown) => void;
 }
-
-type Record = { [column: string]: SQLOutputValue };
 
 /**
  * Opens the store, and migrates an older file. In another place than before it counts as a copy, unless `adopt` is set.
@@ -69,7 +68,7 @@ class SqliteStore implements Store {
   #copyOf: string | undefined;
   readonly #database: DatabaseSync;
   readonly #feed = new Feed();
-  readonly #statements;
+  readonly #statements: Statements;
   /** Absent for a database in memory. */
   readonly #durability: Durability | undefined;
   /** Absent for a database in memory. */
@@ -100,31 +99,7 @@ class SqliteStore implements Store {
     this.#copyOf = copyOf;
     this.#path = path;
     this.#database = database;
-    const prepare = (sql: string) => database.prepare(sql);
-    this.#statements = {
-      begin: prepare('BEGIN IMMEDIATE'),
-      commit: prepare('COMMIT'),
-      current: prepare('SELECT key, value, created, revision FROM current WHERE key = ?'),
-      newest: prepare('SELECT max(revision) AS revision FROM revisions WHERE key = ?'),
-      insert: prepare(
-        'INSERT INTO revisions (key, previous, created, deleted, value) VALUES (?, ?, ?, ?, ?)',
-      ),
-      list: prepare(
-        'SELECT key, value, created, revision FROM current WHERE key >= ? AND key < ? ORDER BY key LIMIT ?',
-      ),
-      count: prepare('SELECT count(*) AS count FROM current WHERE key > ? AND key < ?'),
-      changes: prepare(
-        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.revision <= ? AND r.key >= ? AND r.key < ? ORDER BY r.revision',
-      ),
-      changesOfOne: prepare(
-        'SELECT r.*, p.value AS before, p.deleted AS gone FROM revisions r LEFT JOIN revisions p ON p.revision = r.previous WHERE r.revision > ? AND r.revision <= ? AND r.key = ? ORDER BY r.revision',
-      ),
-      past: prepare(
-        'SELECT key, value, iif(created = 0, revision, created) AS created, revision FROM revisions r WHERE key >= ? AND key < ? AND deleted = 0 AND revision = (SELECT max(revision) FROM revisions WHERE key = r.key AND revision <= ?) ORDER BY key',
-      ),
-      free: prepare('PRAGMA freelist_count'),
-      compacted: prepare("SELECT value FROM meta WHERE name = 'compacted'"),
-    };
+    this.#statements = prepareStatements(database);
     database.exec("INSERT OR IGNORE INTO meta (name, value) VALUES ('compacted', '0')");
     const last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'").get();
     this.#revision = Number(last?.seq ?? 0);
@@ -371,24 +346,3 @@ function refuse(writes: readonly Write[], error: unknown): void {
   const failure = storeError(error);
   for (const { reject } of writes) reject(failure);
 }
-
-/** Returns the first of these keys, and the first key after all of them. */
-const boundsOf = (keys: Keys): { first: string; end: string } =>
-  typeof keys === 'string'
-    ? { first: keys, end: `${keys}\u{10ffff}` }
-    : { first: keys.only, end: `${keys.only}\0` };
-
-const toRow = (record: Record): Row => ({
-  key: String(record.key),
-  value: String(record.value),
-  createRevision: Number(record.created),
-  modRevision: Number(record.revision),
-});
-
-const toChange = (record: Record): Change => ({
-  type: record.deleted === 1 ? 'Delete' : 'Put',
-  key: String(record.key),
-  value: String(record.value),
-  ...(record.before === null || record.gone === 1 ? {} : { previous: String(record.before) }),
-  revision: Number(record.revision),
-});
