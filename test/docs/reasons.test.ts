@@ -38,10 +38,10 @@ const progress = words(`
 
 /** They are in no object: names of conditions and actions, kinds of errors, states between parts of the program. */
 const internal = words(`
-  Accept Adopt Allow BadRequest Busy ByRequest Change Closed CreateInstance CreateRevision DeleteInstance DeleteRevision
+  Accept Adopt Allow BadRequest Busy ByRequest Change CheckFailed Closed CommandFailed CreateInstance CreateRevision DeleteInstance DeleteRevision
   Deny DropLink DropMarks False Fault FieldManagerConflict Files Forbidden GitFailed Gone Host Init
-  Invalid InvalidCursor Kept Kill Link LoadFailed LoadRefused LoggedIn Mark MethodNotAllowed ModelApplied Normal
-  NotFound NotRunning NotStartable OrphansHeld Other Release Remove Restart Retry RetryAfter Retryable Revert Rolling Runtime Secret SendPrompt
+  Invalid InvalidCursor Kept Kill Link LoadFailed LoadRefused LoggedIn Mark MethodNotAllowed ModelApplied Never Normal
+  NotFound NotRunning NotStartable OrphansHeld Other Overtaken Release Remove Restart Retry RetryAfter Retryable Revert Rolling Runtime Secret SendPrompt
   ServiceUnavailable SessionModeApplied SessionOptionsApplied Signal SkipPrompt SourceFailed Start Stay Succeeded Superseded
   SystemPromptApplied Terminal Time TimeoutError Tmpfs TooManyRequests True Uncertain Unknown Usage Volume Warning WithinQuota
 `);
