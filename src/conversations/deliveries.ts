@@ -1,4 +1,4 @@
-import { backoffDelay, retryOf } from '../api/errors.ts';
+import { backoffDelay } from '../api/errors.ts';
 import type { Agent } from '../api/objects.ts';
 import { sentence } from '../api/text.ts';
 import type { Entry } from '../messages/journal.ts';
@@ -220,7 +220,8 @@ export class Deliveries {
   }
 
   #noSession(open: Open, link: Link, error: unknown) {
-    const retry = retryOf(error);
+    // An error that nobody has foreseen ends the message: it would be tried again in silence until the message expires.
+    const retry = error instanceof ProtocolError ? error.retry : 'Never';
     // The end of the run decides this case. If only the pipes are being reopened, it is tried again.
     if (retry === 'Backoff') return this.#later(open, open.delivery);
     const text = sentence(error instanceof Error ? error.message : String(error));

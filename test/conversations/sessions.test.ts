@@ -209,3 +209,16 @@ test('an agent that cannot take a session up again is not spoken to as if it kne
     },
   });
 });
+
+test('a session that is answered with something else fails the message, and is not asked for again', async () => {
+  const sessions = [{ sessionId: 's1' }];
+  const { puppet, at: opening } = alone({ 'session/new': () => sessions.shift() ?? {} });
+  await using at = await opening;
+  const first = await at.send('acp', 'one');
+  await prompted(at, puppet, 1);
+  puppet.end();
+  await at.end(first.id);
+  const { id } = await at.send('acp', 'two');
+  expect(await at.end(id, 70_000)).toMatchObject({ state: 'Failed', reason: 'NoSession' });
+  expect(puppet.of('session/new')).toHaveLength(2);
+});
