@@ -240,8 +240,8 @@ function suite(name: string, engine: TestEngine): void {
       const refusal = (pullPolicy: RunSpec['pullPolicy']): Promise<unknown> =>
         create({ image: 'registry.invalid/app:2', pullPolicy }).catch((error: unknown) => error);
       const later = expect.any(Number);
-      expect(await refusal('Always')).toMatchObject({ code: 'ImagePull', retryAt: later });
-      expect(await refusal('IfNotPresent')).toMatchObject({ code: 'ImagePull', retryAt: undefined });
+      expect(await refusal('Always')).toMatchObject({ code: 'ImagePull', retry: { at: later } });
+      expect(await refusal('IfNotPresent')).toMatchObject({ code: 'ImagePull', retry: 'Backoff' });
     });
   });
 }
