@@ -59,6 +59,19 @@ test.each([
   expect(outbox.full).toBe(false);
 });
 
+test.each([
+  ['a thousand answers', Array.from({ length: 1_000 }, () => 'x')],
+  ['4 MiB', ['x'.repeat(4 * 1024 * 1024)]],
+])('it is full beyond %s, and not with just as much', async (_, lines) => {
+  const { pipe, outbox } = open();
+  pipe.free = new Promise(() => {});
+  for (const line of lines) outbox.add(line).catch(() => {});
+  expect(outbox.full).toBe(false);
+  await outbox.room();
+  outbox.add('y').catch(() => {});
+  expect(outbox.full).toBe(true);
+});
+
 test('closed, it rejects what waits and what comes, and holds nobody up', async () => {
   const { pipe, outbox } = open();
   pipe.free = new Promise(() => {});

@@ -104,6 +104,16 @@ describe('what a turn has used', () => {
       [cost(2), cost(5, loaded), cost(6)],
       [2, undefined, 1],
     ],
+    [
+      'unknown where it may have, though turns in between reported none',
+      [cost(2), session(9, loaded), session(19), cost(5), cost(6)],
+      [2, undefined, undefined, undefined, 1],
+    ],
+    [
+      'what it has grown by, though turns in between reported none',
+      [cost(2), session(9), session(19), cost(5)],
+      [2, undefined, undefined, 3],
+    ],
     ['unknown of an old session that is loaded', [cost(9, loaded), cost(10)], [undefined, 1]],
     ['what it has grown by since the load', [cost(9, { ...loaded, costThen: usd(8) }), cost(11)], [1, 2]],
     [
