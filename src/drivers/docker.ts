@@ -18,9 +18,11 @@ import {
   instantOf,
   watchEvents,
 } from './docker/docker-observe.ts';
+import { createSignals } from './docker/docker-signals.ts';
 import { createStarter } from './docker/docker-start.ts';
 import { createVolumes } from './docker/docker-volumes.ts';
-import { connect, createEngine, EngineError, streamOf, type Tls, until } from './docker/engine.ts';
+import { createEngine, EngineError, streamOf, until } from './docker/engine.ts';
+import { connect, type Tls } from './docker/engine-connection.ts';
 import { createLifetime, readEngineStart, readFacts, shared } from './docker/engine-facts.ts';
 import { createPulls, imageId } from './docker/image-pulls.ts';
 import { type Driver, DriverError, type DriverFeatures } from './driver.ts';
@@ -39,9 +41,6 @@ export interface DockerDriverOptions {
 }
 
 export type DockerDriver = Driver & DriverFeatures;
-
-/** How long a kill waits until the engine reports the end of the container. */
-const killWaitMs = 10_000;
 
 /**
  * Runs instances as containers of a Docker engine, or of Podman through its Docker-compatible socket. A `ref` is the
@@ -114,6 +113,7 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
     podman,
     find,
   });
+  const { send, thaw, untilEnded } = createSignals(engine, clock, log);
   const starter = createStarter({
     engine,
     storeId,
@@ -129,50 +129,6 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
     network,
     clock,
   });
-
-  /** Succeeds if nothing is left to signal. */
-  const send = async (ref: string, signal: string): Promise<void> => {
-    try {
-      await engine.calls.getContainer(ref).kill({ signal });
-    } catch (error) {
-      if (hasStatus(error, 404, 409)) return;
-      if (
-        error instanceof EngineError &&
-        /is not running|can only kill running|container state improper/i.test(error.message)
-      )
-        return;
-      throw stepError(error, ref, `signal ${signal}`);
-    }
-  };
-
-  /** A paused process receives no signal. Docker unpauses a container by itself for some signals, Podman for none. */
-  const thaw = async (ref: string): Promise<void> => {
-    try {
-      await engine.calls.getContainer(ref).unpause();
-    } catch (error) {
-      if (!hasStatus(error, 404, 409, 500)) throw error;
-      log.debug({ err: error, ref }, 'nothing to unpause after the signal');
-    }
-  };
-
-  const untilEnded = async (ref: string): Promise<void> => {
-    const late = new AbortController();
-    const cancel = clock.after(killWaitMs, () => late.abort());
-    try {
-      await engine.calls.getContainer(ref).wait({ abortSignal: late.signal });
-    } catch (error) {
-      if (hasStatus(error, 404)) return;
-      if (!late.signal.aborted) throw stepError(error, ref, 'wait for the end after SIGKILL');
-      throw new DriverError(
-        'Retryable',
-        'KillFailed',
-        `${ref.slice(0, 12)} is still running ${killWaitMs / 1000} s after SIGKILL: one of its processes hangs in the kernel, for example on a broken disk`,
-        { cause: error },
-      );
-    } finally {
-      cancel();
-    }
-  };
 
   return {
     capabilities: driverCapabilities.docker,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { addressOf, type ContainerInspect } from '../../../src/drivers/docker/docker-observe.ts';
-import { connect } from '../../../src/drivers/docker/engine.ts';
+import { connect } from '../../../src/drivers/docker/engine-connection.ts';
 import { pullPolicyOf, splitImage } from '../../../src/drivers/docker/image-pulls.ts';
 import { runSpec } from '../../contracts/spec.ts';
 

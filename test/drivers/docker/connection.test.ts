@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Tls } from '../../../src/drivers/docker/engine.ts';
+import type { Tls } from '../../../src/drivers/docker/engine-connection.ts';
 import { createDockerDriver } from '../../../src/drivers/docker.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/platform/log.ts';

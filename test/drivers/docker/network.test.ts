@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBody } from '../../../src/drivers/docker/container-body.ts';
 import { createNetwork, type Network } from '../../../src/drivers/docker/docker-network.ts';
-import { connect, createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
+import { createEngine, type Engine } from '../../../src/drivers/docker/engine.ts';
+import { connect } from '../../../src/drivers/docker/engine-connection.ts';
 import { silentLog } from '../../../src/platform/log.ts';
 import { runSpec } from '../../contracts/spec.ts';
 import { type TestEngine, withEngine } from '../../engines/engine.ts';
