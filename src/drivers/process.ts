@@ -3,37 +3,26 @@ import { release, type } from 'node:os';
 import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { driverCapabilities } from '../api/capabilities.ts';
-import { signalNumber } from '../api/signal.ts';
 import type { Observed } from '../plan/world.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 import { isCode } from '../platform/code.ts';
 import type { Log } from '../platform/log.ts';
 import { type Driver, type DriverCondition, DriverError, type DriverFeatures } from './driver.ts';
-import { createLooks, living, readBootId, sendSignal } from './proc.ts';
+import { createLooks, living, readBootId } from './proc.ts';
 import { type Cgroups, containment, openCgroups } from './process/cgroups.ts';
 import { type CollectorCommand, createCollectorClient } from './process/collector/collector-client.ts';
-import {
-  allRefs,
-  clearLeftovers,
-  discard,
-  endShims,
-  isRef,
-  removeRef,
-  replaceOthers,
-} from './process/instances.ts';
+import { createEarlierRuns } from './process/earlier-runs.ts';
+import { allRefs, discard, isRef, removeRef, replaceOthers } from './process/instances.ts';
 import { createLauncher } from './process/launcher.ts';
 import {
   cgroupOf,
-  discardRun,
   findRun,
   type Marks,
   marksOfBoot,
   newestRun,
   present,
   type Run,
-  readMarks,
   refOf,
-  runNumbers,
   settledMarks,
   voidRun,
 } from './process/layout.ts';
@@ -43,7 +32,7 @@ import { createInside } from './process/process-exec.ts';
 import { findTools } from './process/process-host.ts';
 import { readLogs } from './process/process-logs.ts';
 import { type StartDeps, startRun } from './process/process-start.ts';
-import { createReaper, killTargetOf } from './process/reap.ts';
+import { createReaper, killTargetOf, signalMain } from './process/reap.ts';
 import { createEnds } from './process/run-watch.ts';
 
 export interface ProcessDriverOptions {
@@ -63,9 +52,6 @@ export interface ProcessDriverOptions {
 }
 
 export type ProcessDriver = Driver & Omit<DriverFeatures, 'images' | 'volumes'>;
-
-/** How many runs of one ref are kept with their output, including the newest. */
-const keptRuns = 5;
 
 /** How long a kill waits until the shim records the exit. */
 const exitWaitMs = 2000;
@@ -103,22 +89,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     inside.forget(ref);
   };
   const instances = { root, reap, tools, clock, bootId, forget };
-  let cleared: Promise<void> | undefined;
-  let adopted = false;
   let contained: DriverCondition | undefined;
-
-  /** Runs once, before anything is created: later it would delete what is just being created. */
-  const clear = (): Promise<void> => {
-    const all = async (): Promise<void> => {
-      await clearLeftovers(instances);
-      await (await cgroups())?.clear();
-    };
-    cleared ??= all().catch((error: unknown) => {
-      cleared = undefined;
-      throw error;
-    });
-    return cleared;
-  };
 
   /** Returns the newest run if the ref is ours. */
   const find = (ref: string): Run | undefined => {
@@ -148,6 +119,16 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
   };
 
   const inside = createInside({ clock, log, tools, root, runOf: need, marksOf: currentMarks });
+  const earlier = createEarlierRuns({
+    instances,
+    log,
+    cgroups,
+    ends,
+    inside,
+    collector,
+    find,
+    marksOf: currentMarks,
+  });
 
   const inspect = (ref: string): Observed | undefined => {
     const run = find(ref);
@@ -185,46 +166,6 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     return runs ? present(ref, started.run, started.marks) : mustInspect(ref);
   };
 
-  /** Kills processes of earlier runs of an instance whose folder is gone. */
-  const endEarlier = async (instanceUid: string, upToRun: number): Promise<void> => {
-    const held = await cgroups();
-    if (held?.knows(instanceUid) === true) await held.kill(instanceUid, upToRun);
-    else await reap({ instanceUid, upToRun });
-  };
-
-  /** Runs that ended while no controller ran may have left processes. */
-  const adopt = async (all: readonly Observed[]): Promise<void> => {
-    adopted = true;
-    inside.clear();
-    if (all.length > 0) void collector.ensure();
-    for (const { ref, state } of all) {
-      const run = state === 'Exited' ? find(ref) : undefined;
-      if (run?.meta.bootId === bootId) ends.sweepSoon(ref, run, readMarks(run.folder));
-    }
-  };
-
-  /**
-   * Kills processes that moved to another cgroup, in runs whose main process ended by itself: nothing has looked for
-   * them so far.
-   */
-  const endMoved = async (): Promise<void> => {
-    const ended = allRefs(root).map(async (ref) => {
-      const run = find(ref);
-      const marks = run === undefined ? undefined : currentMarks(run);
-      if (run !== undefined && marks?.exit !== undefined)
-        await reap({ ...killTargetOf(run, marks), spareShim: true, moved: true });
-    });
-    for (const result of await Promise.allSettled(ended))
-      if (result.status === 'rejected')
-        log.warn({ err: result.reason }, 'processes of a run that has ended may remain');
-  };
-
-  const dropOldRuns = async (ref: string): Promise<void> => {
-    const old = (runNumbers(ref) ?? []).slice(keptRuns);
-    await endShims(instances, ref, old);
-    for (const run of old) await discardRun(ref, run);
-  };
-
   return {
     capabilities: driverCapabilities.process,
 
@@ -242,14 +183,14 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     conditions: () => (contained === undefined ? [] : [contained]),
 
     async list() {
-      await clear();
+      await earlier.clear();
       const ours: Observed[] = [];
       for (const [index, ref] of allRefs(root).entries()) {
         if (index % 100 === 0) await setImmediate(); // lets other work run
         const observed = inspect(ref);
         if (observed !== undefined) ours.push(observed);
       }
-      if (!adopted) await adopt(ours);
+      earlier.adopt(ours);
       return ours;
     },
 
@@ -266,10 +207,10 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
       const { identity } = spec;
       const ref = refOf(root, identity);
       try {
-        await clear();
+        await earlier.clear();
         const begun = await replaceOthers(instances, ref, identity);
         if (begun !== undefined) return mustInspect(begun);
-        if (identity.run > 1) await endEarlier(identity.uid, identity.run - 1);
+        if (identity.run > 1) await earlier.endEarlier(identity.uid, identity.run - 1);
         return await start(ref, spec);
       } catch (error) {
         if (newestRun(ref) === undefined) await discard(instances, ref);
@@ -292,26 +233,14 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
       if (!ends.isSwept(ref, run.number) && (run.number < next || marks.main === undefined))
         await reap({ ...killTargetOf(run, marks), upToRun: next - 1, spareShim: true });
       const restarted = await start(ref, spec);
-      await dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs remain'));
+      await earlier.dropOldRuns(ref).catch((error: unknown) => log.warn({ error, ref }, 'old runs remain'));
       return restarted;
     },
 
     async signal(ref, signal = 'SIGTERM', scope) {
       const run = find(ref);
       const { main } = run === undefined ? {} : currentMarks(run);
-      if (main === undefined || living(main) === undefined) return;
-      const number = signalNumber(signal);
-      if (number === undefined)
-        throw new DriverError(
-          'Terminal',
-          'InvalidSpec',
-          `the policy's stop.signal "${signal}" is not a Linux signal`,
-        );
-      // The main process has no group of its own until setsid has run.
-      const send = (given: number | NodeJS.Signals): boolean =>
-        (scope === 'Group' && sendSignal(-main.pid, given)) || sendSignal(main.pid, given);
-      send(number);
-      if (living(main)?.state === 'T') send('SIGCONT'); // a stopped process does not react to signals
+      if (main !== undefined) signalMain(main, signal, scope);
     },
 
     async kill(ref) {
@@ -366,7 +295,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
       collector.close();
       launcher.close();
       await ends.close();
-      await endMoved();
+      await earlier.endMoved();
       looks.close();
       await (await opened)?.close();
     },

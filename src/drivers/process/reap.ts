@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { signalNumber } from '../../api/signal.ts';
 import { type Cancel, type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
 import type { Log } from '../../platform/log.ts';
+import { DriverError } from '../driver.ts';
 import {
   addDescendants,
   isDead,
@@ -16,6 +18,7 @@ import {
   type ScannedProcess,
   sameProcess,
   sendKill,
+  sendSignal,
 } from '../proc.ts';
 import { type Cgroups, killCgroup } from './cgroups.ts';
 import { cgroupOf, type Marks, type Run } from './layout.ts';
@@ -100,6 +103,26 @@ export async function killOne(clock: Clock, id: ProcessId): Promise<void> {
     sendKill(id.pid);
     await sleep(clock, Math.min(round, 20));
   }
+}
+
+/**
+ * Signals a main process, or its group; succeeds if it has ended. Throws Terminal `InvalidSpec` if there is no such
+ * signal.
+ */
+export function signalMain(main: ProcessId, signal: string, scope: 'Main' | 'Group' | undefined): void {
+  if (living(main) === undefined) return;
+  const number = signalNumber(signal);
+  if (number === undefined)
+    throw new DriverError(
+      'Terminal',
+      'InvalidSpec',
+      `the policy's stop.signal "${signal}" is not a Linux signal`,
+    );
+  // The main process has no group of its own until setsid has run.
+  const send = (given: number | NodeJS.Signals): boolean =>
+    (scope === 'Group' && sendSignal(-main.pid, given)) || sendSignal(main.pid, given);
+  send(number);
+  if (living(main)?.state === 'T') send('SIGCONT'); // a stopped process does not react to signals
 }
 
 const mayBecomeOurs = (candidate: ScannedProcess, { main }: KillTarget): boolean =>
