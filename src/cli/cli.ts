@@ -36,7 +36,7 @@ export interface Cli {
   interrupted: boolean;
   /** Connects to the controller. With `start`, starts one in the background if none runs, unless --no-start. */
   connect(options: GlobalOptions, how?: { start?: boolean }): Promise<Client>;
-  /** Flags of the command line for commands in messages: see pasteable.ts. Each flag ends with a space. */
+  /** Flags of the command line for commands in messages: see flags.ts. Each flag ends with a space. */
   flags?: { controller: string; namespace: string; verbs: readonly string[] } | undefined;
   /** The verb runs until Ctrl-C, which is then its normal end. */
   lasting?: boolean;

@@ -30,7 +30,7 @@ export interface World {
   controllerVersion: string;
   /** The Agent's messages. Empty without a protocol. */
   inbox: InboxView;
-  /** What may hold its starts and messages; see gates.ts. */
+  /** What may hold its starts and messages. */
   gates: readonly Gate[];
   /** Why the driver does not support the spec: `field: reason`. Empty if it does. */
   unsupported: readonly string[];
