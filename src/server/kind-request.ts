@@ -12,7 +12,8 @@ import type { RegistryListOptions } from '../registry/object.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Parser } from '../sources/parsing/parser.ts';
 import type { Waiting } from './object-table.ts';
-import type { OpenStreams, Pushes } from './open-streams.ts';
+import type { OpenStreams } from './open-streams.ts';
+import type { Pushes } from './pushes.ts';
 
 /**
  * One request about a kind: about one object if the path has a name, else about the collection of one namespace or of

@@ -5,7 +5,8 @@ import { socketUser } from './access.ts';
 import { createApp } from './app.ts';
 import { KeptSocket } from './kept-socket.ts';
 import type { ServerDeps } from './kind-request.ts';
-import { countStreams, OpenStreams, Pushes } from './open-streams.ts';
+import { countStreams, OpenStreams } from './open-streams.ts';
+import { Pushes } from './pushes.ts';
 import { serveRemotely } from './remote.ts';
 
 export interface ServerOptions extends Omit<ServerDeps, 'meters' | 'open' | 'pushes'> {

@@ -14,12 +14,12 @@ import {
   type Head,
   joined,
   metadataFields,
-  policyFields,
   section,
   stateText,
   tableSection,
 } from './fields.ts';
 import { instanceTable } from './instance.ts';
+import { policyFields } from './policy-fields.ts';
 
 /** A longer message is printed once. */
 const longWhy = 80;

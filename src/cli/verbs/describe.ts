@@ -23,11 +23,11 @@ import {
   type Head,
   joined,
   metadataFields,
-  policyFields,
   section,
   tableSection,
 } from '../describe/fields.ts';
 import { instanceText } from '../describe/instance.ts';
+import { policyFields } from '../describe/policy-fields.ts';
 import { syncText } from '../describe/sync-text.ts';
 import { examples, pasteable } from '../flags.ts';
 import { group, nothingFound, scopeOf, tellFailures } from '../get-tables.ts';
