@@ -1,6 +1,6 @@
 import { ApiError, isApiError, UnreachableError } from '../api/errors.ts';
 import { findKind, type KindInfo, kindInfo, kinds, kindWords } from '../api/kinds.ts';
-import type { AnyObject, Kind } from '../api/objects.ts';
+import type { AnyObject, Kind, ObjectKey } from '../api/objects.ts';
 import { nearest, shellWord } from '../api/text.ts';
 import { found } from '../client/resources.ts';
 import type { Cli, Client, GlobalOptions } from './cli.ts';
@@ -216,3 +216,28 @@ async function nearWords(client: Client, word: string, namespace: string): Promi
   const meant = [...(kind === undefined ? [] : [JSON.stringify(kind)]), ...near];
   return meant.length === 0 ? undefined : meant.join(', ');
 }
+
+type Where = Pick<GlobalOptions, 'namespace'>;
+
+/** Parses one agent: `web` or `agent/web`. */
+export function agentKey(word: string, options: Where, cli: Pick<Cli, 'environment'>): ObjectKey {
+  const [target] = parseAgentTargets([word]);
+  if (target?.name === undefined || target.info.kind !== 'Agent') {
+    throw new UsageError(`found ${JSON.stringify(word)}, expected an agent, as in web or agent/web`);
+  }
+  return { namespace: namespaceOf(options, cli.environment), name: target.name };
+}
+
+/** Parses the id of an object of this kind: `m-x1`, `message/m-x1`. */
+export function idKey(word: string, kind: Kind, options: Where, cli: Pick<Cli, 'environment'>): ObjectKey {
+  const [, prefix, name = word] = /^([^/]+)\/([^/]+)$/.exec(word) ?? [];
+  if (name === '' || name.includes('/') || (prefix !== undefined && kindFor(prefix).kind !== kind)) {
+    throw new UsageError(
+      `found ${JSON.stringify(word)}, expected the id of ${kind === 'Approval' ? 'an' : 'a'} ${kind.toLowerCase()}`,
+    );
+  }
+  return { namespace: namespaceOf(options, cli.environment), name };
+}
+
+/** The format of Message.spec.from. */
+export const fromUser = (user: string): string => `user:${user}`;

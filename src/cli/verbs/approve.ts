@@ -8,10 +8,9 @@ import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { examples, namespaceOf } from '../flags.ts';
 import { tellFailures } from '../get-tables.ts';
-import { idKey } from '../message-output.ts';
 import { deletesText } from '../print/shown.ts';
 import { selectedOf } from '../select-objects.ts';
-import { objectName, parseTargetsOf } from '../targets.ts';
+import { idKey, objectName, parseTargetsOf } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   defineDecision(

@@ -7,8 +7,9 @@ import { type Dialogue, dialogue, fileHistory } from '../chat/dialogue.ts';
 import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, describeFailure, exitCode, UsageError } from '../failure.ts';
 import { examples, pathsFor } from '../flags.ts';
-import { agentKey, goesOnText, outcomeText, voice } from '../message-output.ts';
+import { goesOnText, outcomeText, voice } from '../message-output.ts';
 import { dim } from '../print/text-table.ts';
+import { agentKey } from '../targets.ts';
 import { conversationFor, sendOne } from './send.ts';
 
 export function define(command: Command, cli: Cli): void {

@@ -3,8 +3,7 @@ import { kindInfo } from '../../api/kinds.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { choice, examples } from '../flags.ts';
 import { tellFailures, withGetFlags } from '../get-tables.ts';
-import { idKey } from '../message-output.ts';
-import { objectName } from '../targets.ts';
+import { idKey, objectName } from '../targets.ts';
 import { describe } from './describe.ts';
 import { getTalk, type TalkGetOptions } from './messages.ts';
 

@@ -3,7 +3,7 @@ import { protocolsThat } from '../../api/protocols.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { durationOption, examples } from '../flags.ts';
-import { agentKey } from '../message-output.ts';
+import { agentKey } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

@@ -7,8 +7,8 @@ import { newestConversation } from '../../views/lookup.ts';
 import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { choice, duration, examples } from '../flags.ts';
-import { agentKey, fromUser, goesOnText, idKey, outcomeCode, outcomeText, voice } from '../message-output.ts';
-import { objectName } from '../targets.ts';
+import { goesOnText, outcomeCode, outcomeText, voice } from '../message-output.ts';
+import { agentKey, fromUser, idKey, objectName } from '../targets.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

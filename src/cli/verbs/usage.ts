@@ -6,8 +6,8 @@ import type { AgentUsage, UsageSum } from '../../client/streams.ts';
 import { parallel } from '../../client/write-objects.ts';
 import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { choice, durationOption, examples, namespaceOf } from '../flags.ts';
-import { agentKey } from '../message-output.ts';
 import { table } from '../print/text-table.ts';
+import { agentKey } from '../targets.ts';
 
 const atOnce = 8;
 
