@@ -87,7 +87,7 @@ export interface FailureOptions {
   retry?: Retry | undefined;
 }
 
-/** The root of all errors that callers tell apart. The message is for people. */
+/** The root of all errors that callers distinguish. The message is for people. */
 export abstract class AgentctlError<Code extends string = string> extends Error {
   /** One word for programs. It becomes the reason of a Status, a condition or an Event. */
   readonly code: Code;

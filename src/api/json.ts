@@ -81,7 +81,7 @@ export function deepEqual(one: unknown, other: unknown): boolean {
       one.every((item, at) => deepEqual(item, other[at]))
     );
   }
-  if (!isObject(one) || !isObject(other)) return one === other; // 0 equals -0: JSON does not tell them apart
+  if (!isObject(one) || !isObject(other)) return one === other; // 0 equals -0: JSON does not distinguish them
   for (const key of Object.keys(one)) if (!deepEqual(one[key], own(other, key))) return false;
   return Object.keys(other).every((key) => other[key] === undefined || Object.hasOwn(one, key));
 }

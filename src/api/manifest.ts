@@ -105,29 +105,29 @@ function readChunk(chunk: Chunk, context: Context): void {
  */
 function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Parsed, context: Context): void {
   const { source, position, documents, errors } = context;
-  const tell = (found: readonly FieldError[], name?: string): void => {
-    const told = found.slice(0, mostErrors).map((error) => located(error, name));
-    errors.push(...told.sort((one, other) => one.line - other.line || one.column - other.column));
+  const report = (found: readonly FieldError[], name?: string): void => {
+    const shown = found.slice(0, mostErrors).map((error) => located(error, name));
+    errors.push(...shown.sort((one, other) => one.line - other.line || one.column - other.column));
     if (found.length > mostErrors) {
       const rest = `and ${found.length - mostErrors} more errors in this document`;
       errors.push(located({ path: [], reason: 'FieldValueInvalid', message: rest }, name));
     }
   };
   const located = (error: FieldError, name: string | undefined): ManifestError => {
-    const { path, reason, ...told } = error;
+    const { path, reason, ...rest } = error;
     const whole = [...base, ...path];
     return {
       source,
       ...position()(parsed.offsetOf(whole, reason === 'UnknownField' ? 'key' : 'value')),
       ...(name === undefined ? {} : { object: name }),
       ...(whole.length === 0 ? {} : { path: pathText(whole) }),
-      ...told,
+      ...rest,
     };
   };
 
   if (!isObject(value)) {
     const what = Array.isArray(value) ? 'a list' : 'a single value';
-    tell([
+    report([
       {
         path: [],
         reason: 'FieldValueTypeInvalid',
@@ -143,13 +143,13 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
   }
   const info = identify(value);
   if (!('schema' in info)) {
-    tell(info.errors);
+    report(info.errors);
     return;
   }
   const { name, namespace } = namesOf(value);
   const large = sizeFault(sizeOf(value));
   if (large !== undefined) {
-    tell(
+    report(
       [{ path: [], reason: 'FieldValueInvalid', message: large }],
       name === undefined ? info.kind : `${info.kind}/${name}`,
     );
@@ -158,7 +158,7 @@ function readObject(value: unknown, base: Path, parsed: Parsed, again: () => Par
   const object = withTextAmounts(info.schema, value);
   const textAt = (path: Path): string | undefined => parsed.textAt([...base, ...path]);
   const found = [...unknownFields(info.schema, object), ...validateObject(info, object, textAt)];
-  tell(found, name === undefined ? info.kind : `${info.kind}/${name}`);
+  report(found, name === undefined ? info.kind : `${info.kind}/${name}`);
   if (found.length > 0) return;
   documents.push({
     source,

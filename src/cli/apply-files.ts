@@ -67,9 +67,9 @@ export async function apply(
   const answers = new Map<Manifest, AnyObject>(written.map(({ member, object }) => [member, object]));
   const lost = new Set(refused.map(({ member }) => member));
   const done = tried.filter(({ member }) => !lost.has(member));
-  const told = onlyChanges ? done.filter(({ change }) => change !== 'Unchanged') : done;
-  if (told.length > 0 || !onlyChanges)
-    await say(told.map((each) => became(each, answers.get(each.member) ?? each.before)));
+  const shown = onlyChanges ? done.filter(({ change }) => change !== 'Unchanged') : done;
+  if (shown.length > 0 || !onlyChanges)
+    await say(shown.map((each) => became(each, answers.get(each.member) ?? each.before)));
   if (refused.length > 0) {
     const unknown = refused.filter(({ reason }) => isUnknown(reason)).length;
     const unwritten = refused.length - unknown;
@@ -213,7 +213,7 @@ async function liveOnceDeleted(
       );
     return 0;
   };
-  await waitEach(client, going, judgeOf, timeout, cli, lateOf, { tellSlow: true });
+  await waitEach(client, going, judgeOf, timeout, cli, lateOf, { reportSlow: true });
   if (cli.signal.aborted) throw new CliError('interrupted; nothing was changed');
   if (late.length > 0) {
     const remedy = 'nothing was changed; apply again when they are gone, or wait longer with --timeout';

@@ -8,7 +8,7 @@ import { version } from '../daemon/own-program.ts';
 import type { Cli, Client, GlobalOptions } from './cli.ts';
 import { CliError, UsageError } from './failure.ts';
 import { namespaceOf } from './flags.ts';
-import { tellFailures } from './get-tables.ts';
+import { printFailures } from './get-tables.ts';
 import type { Manifest } from './read-manifests.ts';
 import { objectName } from './targets.ts';
 
@@ -69,7 +69,7 @@ export async function openApplySet(
       const results = await parallel(gone, 16, (object) => pruneOne(client, object, dryRun, cli));
       const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
       if (failures.length === 0 && !dryRun) await write(now);
-      tellFailures(failures, cli);
+      printFailures(failures, cli);
     },
   };
 }

@@ -134,7 +134,7 @@ export async function startController(options: StartOptions, cli: Cli): Promise<
   const ended = await readyOrEnded(child, cli);
   child.unref();
   if (ended === undefined) {
-    await tellCopy(options, cli);
+    await reportCopy(options, cli);
     return { pid: child.pid ?? 0 };
   }
   // Another command's controller may have started first.
@@ -153,7 +153,7 @@ function ownLines(path: string, before: number, pid: number | undefined): string
     .slice(-10);
 }
 
-async function tellCopy(options: GlobalOptions, cli: Cli): Promise<void> {
+async function reportCopy(options: GlobalOptions, cli: Cli): Promise<void> {
   const client = await cli.connect(options);
   const { store } = await client.status();
   client.close();

@@ -4,7 +4,7 @@ import { mergePatchBetween, patchedDifferences } from '../api/merge.ts';
 import { type AnyObject, isTerminating } from '../api/objects.ts';
 import type { Cli, Client } from './cli.ts';
 import { CliError } from './failure.ts';
-import { tellFailures } from './get-tables.ts';
+import { printFailures } from './get-tables.ts';
 import { type Selected, type SelectOptions, select } from './select-objects.ts';
 import type { Target } from './targets.ts';
 
@@ -100,5 +100,5 @@ export async function patchEach(
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }

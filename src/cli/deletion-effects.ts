@@ -19,7 +19,7 @@ export class Users {
     this.#going = new Set(all.map(({ info, key }) => textOf(info.kind, key)));
   }
 
-  async tell(each: Selected, cli: Cli): Promise<void> {
+  async print(each: Selected, cli: Cli): Promise<void> {
     let names: string[];
     try {
       names = await this.#of(each);
@@ -156,7 +156,7 @@ export async function purgeVolumes(
   return true;
 }
 
-export function tellKept({ key }: Pick<Selected, 'key'>, volumes: readonly Volume[], cli: Cli): void {
+export function printKeptVolumes({ key }: Pick<Selected, 'key'>, volumes: readonly Volume[], cli: Cli): void {
   if (volumes.length === 0) return;
   const names = listed(volumes.map(({ runtime, name }) => `${name} (runtime ${runtime})`));
   const what = volumes.length === 1 ? 'volume' : 'volumes';

@@ -41,7 +41,7 @@ export async function getTables(
   cli.out(texts);
   if (texts.length === 0 && failures.length === 0 && look.ignoreNotFound !== true)
     cli.err(nothingFound(asks, scope));
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 export const nothingFound = (asks: readonly Ask[], { namespace }: Scope): string =>
@@ -86,7 +86,7 @@ export function cellsOf(
 }
 
 /** Prints failures after the objects that could be read. */
-export function tellFailures(failures: readonly unknown[], cli: Cli): void {
+export function printFailures(failures: readonly unknown[], cli: Cli): void {
   const [first, ...rest] = failures;
   if (first === undefined) return;
   const unreachable = failures.find((error) => describeFailure(error).exitCode === exitCode.unreachable);

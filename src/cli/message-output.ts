@@ -10,7 +10,7 @@ import { dim } from './print/text-table.ts';
 
 /** Prints a turn as it arrives. */
 interface Voice {
-  tell(entry: StreamEntry): void;
+  print(entry: StreamEntry): void;
   /** Call before anything else is printed: clears hints, and ends an incomplete line. */
   pause(): void;
 }
@@ -47,7 +47,7 @@ export function voice(
   };
   return {
     pause: endLine,
-    tell(entry) {
+    print(entry) {
       if ('end' in entry) {
         const rest = restOf(entry.end, spoken, quiet);
         if (rest !== '' && open) endLine();

@@ -39,7 +39,7 @@ export async function waitEach<T extends Selected>(
   timeout: number,
   cli: Cli,
   report: (each: T, outcome: Outcome, fail: Fail) => number,
-  { tellSlow = false } = {},
+  { reportSlow = false } = {},
 ): Promise<number> {
   const { clock, signal } = cli;
   const line = progress(cli);
@@ -67,7 +67,7 @@ export async function waitEach<T extends Selected>(
       print();
     },
   }));
-  const cancel = tellSlow
+  const cancel = reportSlow
     ? clock.after(slowMs, () => {
         const slow = new Alike((text) => cli.err(text));
         line.clear();

@@ -16,7 +16,7 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
       inputSchema: {},
     },
     () =>
-      told(async () => {
+      answered(async () => {
         const structured = { agents: await fleet.list() };
         return { text: JSON.stringify(structured, undefined, 1), structured };
       }),
@@ -46,7 +46,7 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
       },
     },
     ({ agent, message, conversation, message_id: id, timeout_seconds: seconds = patience }, { signal }) =>
-      told(async () => {
+      answered(async () => {
         const both = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1_000)]);
         if (id !== undefined) return reply(await fleet.follow(id, both));
         if (agent === undefined || message === undefined)
@@ -63,7 +63,7 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
       inputSchema: { manifest: z.string().describe('The manifest of one Agent.') },
     },
     ({ manifest }) =>
-      told(async () => {
+      answered(async () => {
         const applied = await fleet.apply(manifest);
         return `agent ${applied.name} ${applied.done}`;
       }),
@@ -71,17 +71,17 @@ export function createMcpServer(fleet: Fleet, options: { version: string; manage
   server.registerTool(
     'start_agent',
     { description: 'Starts an agent that was stopped.', inputSchema: name },
-    ({ name }) => told(() => fleet.start(name).then(() => `agent ${name} starts`)),
+    ({ name }) => answered(() => fleet.start(name).then(() => `agent ${name} starts`)),
   );
   server.registerTool(
     'stop_agent',
     { description: 'Stops an agent; it keeps its name, its files and its messages.', inputSchema: name },
-    ({ name }) => told(() => fleet.stop(name).then(() => `agent ${name} stops`)),
+    ({ name }) => answered(() => fleet.stop(name).then(() => `agent ${name} stops`)),
   );
   server.registerTool(
     'remove_agent',
     { description: 'Removes an agent; its volumes are kept.', inputSchema: name },
-    ({ name }) => told(() => fleet.remove(name).then(() => `agent ${name} is removed`)),
+    ({ name }) => answered(() => fleet.remove(name).then(() => `agent ${name} is removed`)),
   );
   return server;
 }
@@ -93,10 +93,10 @@ type ToolAnswer = {
 };
 
 /** With `structured`, the text is its JSON, for clients that only read text. MCP requires an object there. */
-type Told = string | { text: string; structured: Record<string, unknown> };
+type Answer = string | { text: string; structured: Record<string, unknown> };
 
 /** Returns a failure as the tool's result, so that the model reads it. */
-async function told(work: () => Promise<Told>): Promise<ToolAnswer> {
+async function answered(work: () => Promise<Answer>): Promise<ToolAnswer> {
   try {
     const answer = await work();
     if (typeof answer === 'string') return { content: [{ type: 'text', text: answer }] };

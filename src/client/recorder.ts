@@ -49,13 +49,13 @@ export class Recorder {
    */
   recordEvent(about: AnyObject, given: NewEvent): void {
     const { each, ...rest } = given;
-    const told = { ...rest, message: asSentence(visible(given.message)) };
-    const short = { ...told, message: beginning(told.message, mostMessage) };
+    const shown = { ...rest, message: asSentence(visible(given.message)) };
+    const short = { ...shown, message: beginning(shown.message, mostMessage) };
     const { key, newEvent, spam } = this.#correlator.correlate(about, short);
     const entry = this.#known.get(key) ?? { event: undefined, pending: 0, writing: false };
     entry.pending += 1;
     keep(this.#known, key, entry);
-    if (!spam || each === true) for (const listener of this.#listeners) listener(about, told);
+    if (!spam || each === true) for (const listener of this.#listeners) listener(about, shown);
     if (spam) return;
     if (entry.writing) return;
     const write: Promise<void> = this.#write(entry, about, newEvent).finally(() =>

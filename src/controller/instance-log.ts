@@ -171,7 +171,7 @@ async function* followRuns(
   const { clock, signal } = followed;
   let read: number | undefined;
   const begun = clock.now();
-  let told = '';
+  let logged = '';
   while (!signal.aborted) {
     const instance = followed.find();
     if (instance === undefined) {
@@ -183,8 +183,8 @@ async function* followRuns(
       // A new Instance is about to start, so its pause is not reported yet.
       const isNew = read === undefined && clock.now() < begun + endMs;
       const pause = isNew ? undefined : pauseOf(instance, read);
-      if (pause !== undefined && pause.key !== told) {
-        told = pause.key;
+      if (pause !== undefined && pause.key !== logged) {
+        logged = pause.key;
         yield note(clock, pause.text);
       }
       await sleep(clock, lookMs, signal);

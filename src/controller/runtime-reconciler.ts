@@ -165,7 +165,7 @@ export class RuntimeReconciler implements Reconciler {
     this.#faults.delete(name);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
       this.#deps.orphans.forget(name);
-      this.#tellUsers(name);
+      this.#notifyUsers(name);
       return undefined;
     }
     try {
@@ -179,7 +179,7 @@ export class RuntimeReconciler implements Reconciler {
         },
         listed: () => {
           enqueueRuntime(name);
-          this.#tellUsers(name);
+          this.#notifyUsers(name);
           orphans.listed(session);
         },
       };
@@ -191,14 +191,14 @@ export class RuntimeReconciler implements Reconciler {
       const same = before?.message === message;
       const since = this.#deps.clock.now();
       this.#faults.set(name, same ? before : { reason: faultReason(error), message, since });
-      if (!same) this.#tellUsers(name);
+      if (!same) this.#notifyUsers(name);
       return new ConnectFailed(message, error);
     }
-    this.#tellUsers(name);
+    this.#notifyUsers(name);
     return undefined;
   }
 
-  #tellUsers(name: string): void {
+  #notifyUsers(name: string): void {
     for (const key of this.#deps.cache.usersOfRuntime(name)) this.#deps.enqueueAgent(key);
   }
 
@@ -230,8 +230,8 @@ export class RuntimeReconciler implements Reconciler {
   /** Whether the status contains all current conditions of the driver. */
   #isWritten(name: string): boolean {
     const written = this.#deps.cache.runtimes.get(name)?.status?.conditions ?? [];
-    const told = this.session(name)?.driver.conditions?.() ?? [];
-    return told.every(({ type, reason }) =>
+    const conditions = this.session(name)?.driver.conditions?.() ?? [];
+    return conditions.every(({ type, reason }) =>
       written.some((one) => one.type === type && one.reason === reason),
     );
   }

@@ -19,7 +19,7 @@ export interface SessionEvents {
 
 /**
  * The connection to one Runtime, and what was last seen there. It follows a stream for as long as the Runtime exists,
- * so it is no reconciler: it reconnects whatever the error is, and tells the reconcilers what it sees. Events of the engine are hints: each names a container
+ * so it is no reconciler: it reconnects whatever the error is, and reports to the reconcilers what it sees. Events of the engine are hints: each names a container
  * to look at. After a lost stream it lists everything again. Answers may overtake each other; see `note`.
  */
 export class Session {

@@ -15,7 +15,7 @@ import type { TurnEnds } from './turn-ends.ts';
 const idleLook = 1_000;
 const endReasons = metrics.messagesEnded.labels.reason;
 /** Characters of an error in an Event. */
-const mostTold = 1_000;
+const mostText = 1_000;
 
 interface AgentChangesDeps {
   ends: TurnEnds;
@@ -102,7 +102,7 @@ export class AgentChanges {
     if (deliveredAt !== undefined && endedAt !== undefined)
       meters.messageTurnSeconds.observe({}, Math.max(0, endedAt - deliveredAt) / 1_000); // the clock may have been set back
     const agent = this.#context.agent(key);
-    if (agent !== undefined) recorder.recordEvent(agent, happeningOf(message));
+    if (agent !== undefined) recorder.recordEvent(agent, eventOf(message));
     if (message.uid === undefined) return;
     const status = this.#context.instance(message.uid)?.status;
     if (agent === undefined || this.#talk.box(key).current(message.uid).size > 0) return;
@@ -161,7 +161,7 @@ export class AgentChanges {
 }
 
 /** Returns the Event about the end of a message. */
-function happeningOf({ id, state, reason, error, conversation }: Envelope): NewEvent {
+function eventOf({ id, state, reason, error, conversation }: Envelope): NewEvent {
   const which = `Message ${id} of conversation ${conversation}`;
   if (state === 'Completed')
     return { type: 'Normal', reason: 'MessageCompleted', message: `${which} was completed.`, each: true };
@@ -170,7 +170,7 @@ function happeningOf({ id, state, reason, error, conversation }: Envelope): NewE
   return {
     type: 'Warning',
     reason: 'MessageFailed',
-    message: beginning(`${which} ${how}${why === '' ? '.' : why}`, mostTold),
+    message: beginning(`${which} ${how}${why === '' ? '.' : why}`, mostText),
     each: true,
   };
 }

@@ -105,8 +105,8 @@ export class Ledger {
       const part = made[index];
       lost.add(part);
       this.#deps.failed(error);
-      const tell = part?.refused;
-      if (tell !== undefined) this.#deps.safely(() => tell(error));
+      const onRefused = part?.refused;
+      if (onRefused !== undefined) this.#deps.safely(() => onRefused(error));
     };
     const parts = [...made.map(({ entries }) => entries), [link]];
     this.#deps.writer

@@ -18,13 +18,13 @@ export class Hub {
   follow(message: string, signal: AbortSignal): Follower {
     let changed = true;
     let wake: (() => void) | undefined;
-    const tell = (): void => {
+    const onChange = (): void => {
       changed = true;
       wake?.();
     };
     const all = this.#waiting.get(message) ?? new Set();
-    this.#waiting.set(message, all.add(tell));
-    signal.addEventListener('abort', tell, { once: true });
+    this.#waiting.set(message, all.add(onChange));
+    signal.addEventListener('abort', onChange, { once: true });
     return {
       async next() {
         if (!changed && !signal.aborted)
@@ -34,8 +34,8 @@ export class Hub {
         changed = false;
       },
       end: () => {
-        signal.removeEventListener('abort', tell);
-        all.delete(tell);
+        signal.removeEventListener('abort', onChange);
+        all.delete(onChange);
         if (all.size === 0) this.#waiting.delete(message);
       },
     };

@@ -14,11 +14,11 @@ const coalesce = 50;
 /** Names that an error message lists. */
 const mostNames = 20;
 
-/** The agents that an agent can ask. Agents are told of them, and may ask only them. */
+/** The agents that an agent can ask. Each agent is given the list of its peers, and may ask only those. */
 export class Peers {
   readonly #context: Context;
   readonly #talk: TalkState;
-  readonly #told = new WeakMap<Link, string>();
+  readonly #sent = new WeakMap<Link, string>();
   #isDue = false;
 
   constructor(context: Context, talk: TalkState) {
@@ -32,18 +32,18 @@ export class Peers {
     this.#isDue = true;
     this.#context.clock.after(coalesce, () => {
       this.#isDue = false;
-      for (const link of this.#talk.links.values()) if (link.state === 'Ready') this.tell(link);
+      for (const link of this.#talk.links.values()) if (link.state === 'Ready') this.sendTo(link);
     });
   }
 
-  /** Informs a run that is ready, unless it knows. */
-  tell(link: Link): void {
+  /** Sends its peers to a run that is ready, unless it has them already. */
+  sendTo(link: Link): void {
     const agent = this.#context.agent(keyOf(link.target));
     if (agent === undefined || agent.spec.fleetAccess === 'None') return;
     const peers = this.#peersOf(agent);
     const text = JSON.stringify(peers);
-    if (this.#told.get(link) === text) return;
-    this.#told.set(link, text);
+    if (this.#sent.get(link) === text) return;
+    this.#sent.set(link, text);
     link.connection?.peers(peers);
   }
 

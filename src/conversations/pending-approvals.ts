@@ -61,7 +61,7 @@ export class Approvals {
         approval.told !== true &&
         (approval.message === undefined || this.#talk.opens.has(approval.message))
       )
-        this.#tell(link, approval);
+        this.#sendDecision(link, approval);
   }
 
   /**
@@ -219,11 +219,11 @@ export class Approvals {
     }
     this.#talk.changed('Approval', id);
     const link = this.#talk.links.get(uid);
-    if (link?.target.run === approval.run) this.#tell(link, settled, isWithdrawn);
+    if (link?.target.run === approval.run) this.#sendDecision(link, settled, isWithdrawn);
   }
 
   /** Sends a decision. Records when it is in the agent's pipe, so that it is never sent again. */
-  #tell(link: Link, approval: Approval, isWithdrawn = false): void {
+  #sendDecision(link: Link, approval: Approval, isWithdrawn = false): void {
     const { state, permission, option } = approval;
     const { connection } = link;
     if (connection === undefined) return; // it is sent once there is a connection

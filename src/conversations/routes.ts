@@ -157,7 +157,7 @@ export class Routes {
   /** An instance is ready for messages again. */
   ready(link: Link): void {
     void this.#sendAnswers(link);
-    this.#peers.tell(link);
+    this.#peers.sendTo(link);
   }
 
   /** An instance was deleted, so nobody waits for its answers. */

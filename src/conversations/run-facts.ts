@@ -72,7 +72,10 @@ export class RunFacts {
     const known = this.account[name];
     const lasts = (known?.hold?.until ?? 0) > this.#deps.clock.now() && known?.hold?.asked === hold?.asked;
     if (known?.message === message && (hold === undefined || lasts)) return;
-    this.#tell({ ...this.account, [name]: { status: 'False', reason, message, hold: hold ?? known?.hold } });
+    this.#report({
+      ...this.account,
+      [name]: { status: 'False', reason, message, hold: hold ?? known?.hold },
+    });
   }
 
   /** The agent has completed a turn: faults of its account are over. */
@@ -82,10 +85,10 @@ export class RunFacts {
     );
     if (names.length === 0) return;
     const works = { status: 'True', reason: 'TurnCompleted', message: 'A turn has been completed since.' };
-    this.#tell({ ...this.account, ...Object.fromEntries(names.map((name) => [name, works])) });
+    this.#report({ ...this.account, ...Object.fromEntries(names.map((name) => [name, works])) });
   }
 
-  #tell(account: Account): void {
+  #report(account: Account): void {
     if (this.#facts !== undefined) this.#change({ ...this.#facts, account });
   }
 
@@ -136,15 +139,15 @@ export function controlsOf(
   Object.assign(out, account);
   const { model, systemPrompt, mcp, mode, options } = facts.controls;
   /** Adds a control if the spec uses it. It is outdated if the run was started with other settings. */
-  const tell = (name: ControlName, wanted: unknown, given: unknown, control: Control | undefined): void => {
+  const check = (name: ControlName, wanted: unknown, given: unknown, control: Control | undefined): void => {
     if (wanted === undefined) return;
     const known = control ?? noSessions(protocol.name);
     out[name] = isDeepStrictEqual(wanted, given) ? known : outdated;
   };
-  tell('ModelApplied', spec.model, settings.model, model);
-  tell('SystemPromptApplied', spec.systemPrompt, settings.systemPrompt, systemPrompt);
-  tell('SessionModeApplied', spec.session?.mode, settings.session?.mode, mode);
-  tell('SessionOptionsApplied', spec.session?.options, settings.session?.options, options);
+  check('ModelApplied', spec.model, settings.model, model);
+  check('SystemPromptApplied', spec.systemPrompt, settings.systemPrompt, systemPrompt);
+  check('SessionModeApplied', spec.session?.mode, settings.session?.mode, mode);
+  check('SessionOptionsApplied', spec.session?.options, settings.session?.options, options);
   if (spec.fleetAccess === 'None' || !protocol.capabilities.offersTools) return out;
   if (tools !== undefined && 'unavailable' in tools)
     out.FleetAccessible = { status: 'False', reason: 'NoAddress', message: tools.unavailable };
@@ -155,7 +158,7 @@ export function controlsOf(
 const outdated: ControlView = {
   status: 'False',
   reason: 'Outdated',
-  message: 'The spec was changed since its run was started: the next run is told.',
+  message: 'The spec changed after this run started: it applies from the next run.',
 };
 
 const noTools: ControlView = {

@@ -15,7 +15,7 @@ import type { Context } from './ports.ts';
 const idleThreads = 1_000;
 const mostDeleted = 1_000;
 
-/** What the parts of conversations tell each other. */
+/** What the parts of conversations share. */
 interface Signals {
   /** There is a message to deliver to the Agent with this key, or an instance became free. */
   due: [key: string];
@@ -196,7 +196,7 @@ export class TalkState {
       try {
         listener(kind, id);
       } catch (error) {
-        this.#context.log.error({ err: error, kind, id }, 'a change could not be told');
+        this.#context.log.error({ err: error, kind, id }, 'a change could not be published');
       }
   }
 

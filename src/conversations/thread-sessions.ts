@@ -81,7 +81,7 @@ export const prefaceOf = ({ told }: Conversation, { systemPrompt }: Settings): s
  * Records that the session has the system prompt, after a completed turn. After a failed, cancelled or refused turn, an
  * agent may have kept nothing.
  */
-export const withTold = (conversation: Conversation, { systemPrompt }: Settings): Conversation => ({
+export const withPromptSent = (conversation: Conversation, { systemPrompt }: Settings): Conversation => ({
   ...conversation,
   told: digest(systemPrompt ?? ''),
 });

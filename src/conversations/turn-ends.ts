@@ -8,7 +8,7 @@ import { bounded, change, isCancelled, keyOf, type Open, recordOf, type Thread }
 import type { Context, Rules } from './ports.ts';
 import { spendingOf } from './spending.ts';
 import type { TalkState } from './talk-state.ts';
-import { withTold } from './thread-sessions.ts';
+import { withPromptSent } from './thread-sessions.ts';
 
 /** The result of a turn that ended by itself. */
 export type Ended = Extract<TurnResult, { state: 'Completed' }>;
@@ -37,7 +37,7 @@ export class TurnEnds {
     const answer = bounded(result.answer) ?? open.text.toString() + (open.half === '' ? '' : '\ufffd');
     const end = { answer, stopReason, ...shortfall(open, stopReason, answer) };
     if (end.reason === undefined && link !== undefined)
-      open.thread.record = withTold(open.thread.record, link.settings);
+      open.thread.record = withPromptSent(open.thread.record, link.settings);
     this.finish(open, { state: end.reason === undefined ? 'Completed' : 'Failed', ...end }, link);
   }
 

@@ -173,14 +173,14 @@ export class LogSink {
 
   #flush(): void {
     try {
-      if (this.#dropped > 0 && !this.#torn) this.#tellDropped();
+      if (this.#dropped > 0 && !this.#torn) this.#noteDropped();
       for (let [line] = this.#waiting; line !== undefined; [line] = this.#waiting) {
         const written = writeSync(this.#fd, line);
         this.#bytes -= written;
         this.#torn = written < line.length;
         if (this.#torn) this.#waiting[0] = line.subarray(written);
         else this.#waiting.shift();
-        if (this.#dropped > 0 && !this.#torn) this.#tellDropped();
+        if (this.#dropped > 0 && !this.#torn) this.#noteDropped();
       }
     } catch {
       // There is no other place to report the error. The file gets a line about it when it is writable again.
@@ -189,7 +189,7 @@ export class LogSink {
     }
   }
 
-  #tellDropped(): void {
+  #noteDropped(): void {
     const msg = `${this.#dropped} earlier lines of this log could not be written and were dropped`;
     writeSync(this.#fd, `${JSON.stringify({ level: 40, time: this.#clock.now(), msg })}\n`);
     this.#dropped = 0;

@@ -9,7 +9,7 @@ const final = "('Completed', 'Failed', 'Expired')";
  * - `ordinal` is the order of acceptance. It is not reused while anything of its message is left.
  * - The text has its own table, so that a change of state does not rewrite it.
  * - `size` is the size of text, answer and events, in bytes.
- * - `retries` lets the triggers tell a Retry from a Change.
+ * - `retries` lets the triggers distinguish a Retry from a Change.
  */
 export const journalVersions: readonly string[] = [
   `CREATE TABLE messages (

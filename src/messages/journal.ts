@@ -152,9 +152,9 @@ export class JournalError extends AgentctlError<JournalReason> {
  * unchanged.
  */
 export function journalError(error: unknown, path: string): unknown {
-  const told = storeError(error, path);
-  if (!(told instanceof StoreError)) return told;
-  const { code, message, cause } = told;
+  const failure = storeError(error, path);
+  if (!(failure instanceof StoreError)) return failure;
+  const { code, message, cause } = failure;
   return new JournalError(code === 'Conflict' || code === 'Compacted' ? 'Broken' : code, message, { cause });
 }
 

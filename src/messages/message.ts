@@ -45,7 +45,7 @@ export interface Progress {
   written: boolean;
   /** Whether the last attempt has produced output or begun a tool call. */
   produced: boolean;
-  /** Why the previous attempt was interrupted. The agent is told. */
+  /** Why the previous attempt was interrupted. The agent is informed. */
   interrupted?: string | undefined;
   /** The text of the answer, once the message is final. */
   answer?: string | undefined;

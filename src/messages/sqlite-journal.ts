@@ -138,7 +138,7 @@ class SqliteJournal extends JournalReader implements Journal {
       return;
     }
     if (this.#waiting.length > 0) this.#schedule();
-    const tell = (lost?: JournalError): void => {
+    const settle = (lost?: JournalError): void => {
       committed({ ...measured, result: lost === undefined ? 'Succeeded' : 'Failed' });
       for (const [index, { resolve, reject }] of batches.entries()) {
         const failure = failures[index] ?? lost;
@@ -147,14 +147,14 @@ class SqliteJournal extends JournalReader implements Journal {
       }
     };
     if (this.#durability === undefined) {
-      tell();
+      settle();
       return;
     }
     this.#settled = this.#durability.reached().then(
-      () => tell(),
+      () => settle(),
       (error: unknown) => {
         this.#ended ??= syncError(error, this.#path);
-        tell(this.#ended);
+        settle(this.#ended);
       },
     );
   }

@@ -115,9 +115,9 @@ export function addControls(draft: InstanceDraft, findings: Finding[]) {
   const talk = talkOf(draft);
   for (const type of names) {
     if (!asked(spec, type)) continue;
-    const told = talk?.controls[type];
-    if (told !== undefined)
-      findings.push({ type, status: told.status, reason: told.reason, message: told.message });
+    const reported = talk?.controls[type];
+    if (reported !== undefined)
+      findings.push({ type, status: reported.status, reason: reported.reason, message: reported.message });
     else if (talk?.state !== 'Ready') hold(draft.next.conditions, type, findings);
   }
 }

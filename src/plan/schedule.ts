@@ -239,7 +239,7 @@ function first(wall: number, offset: Offset): Instant[] {
 
 const zones = new Map<string, Intl.DateTimeFormat>();
 
-/** Returns a function that tells by how many milliseconds a zone's clocks are ahead of UTC at an instant. */
+/** Returns a function that returns by how many milliseconds a zone's clocks are ahead of UTC at an instant. */
 function offsets(timezone: string): Offset {
   let format = zones.get(timezone);
   if (format === undefined) {

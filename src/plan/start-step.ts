@@ -67,9 +67,9 @@ export function planStart(draft: InstanceDraft) {
 /** These pass by themselves, often within a second, so they emit no Event. */
 const quiet = new Set(['Queued', 'Scheduled', 'RuntimeSyncing']);
 
-function hold(draft: InstanceDraft, reason: string, message: string, isTold = quiet.has(reason)) {
+function hold(draft: InstanceDraft, reason: string, message: string, isQuiet = quiet.has(reason)) {
   const { next } = draft;
-  if (draft.old.reason !== reason && !isTold) emitEvent(draft, 'Warning', reason, message);
+  if (draft.old.reason !== reason && !isQuiet) emitEvent(draft, 'Warning', reason, message);
   if (retries(next)) delete next.lastOutcome; // the retry does not happen, and gives its place back
   phase(draft, 'Pending', reason, message);
 }

@@ -54,8 +54,8 @@ function wantedAt(sync: Sync, looks: Looks, now: Instant): Due {
   if (spec.suspend) return undefined;
   if (isApproved(sync) && looks.failures === 0) return { now: 'Changed' };
   if (looks.at === undefined || looks.at > now) return { now: 'Interval' }; // also after the clock was set back
-  const told = annotations[syncAnnotations.webhook];
-  if (told !== undefined && told !== looks.webhook) return { now: 'Webhook' };
+  const webhook = annotations[syncAnnotations.webhook];
+  if (webhook !== undefined && webhook !== looks.webhook) return { now: 'Webhook' };
   const at = looks.at + pause(sync, looks);
   if (at <= now) return { now: 'Interval' };
   const { hint } = looks;

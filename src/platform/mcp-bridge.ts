@@ -34,7 +34,7 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
   const passOn = (line: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const asked = http.request(url, { method: 'POST', headers }, (response) => {
-        const { statusCode = 0, headers: told } = response;
+        const { statusCode = 0, headers: given } = response;
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (part: string) => {
@@ -43,7 +43,7 @@ export async function bridge({ http, readline }: Needs, { url, token }: Place): 
         response.on('error', reject);
         response.on('end', () => {
           if (statusCode >= 400) return reject(new Error(`it answered ${statusCode}`));
-          const isStream = told['content-type']?.startsWith('text/event-stream') === true;
+          const isStream = given['content-type']?.startsWith('text/event-stream') === true;
           for (const text of isStream ? dataOf(body) : [body.trim()]) if (text !== '') write(text);
           resolve();
         });
@@ -93,7 +93,7 @@ interface Stdio {
   args: string[];
 }
 
-/** Environment variables that tell the bridge the URL and the token. */
+/** Environment variables that give the bridge the URL and the token. */
 export const access = (url: string, token: string): Record<string, string> => ({
   [mcpAccess.url]: url,
   [mcpAccess.token]: token,

@@ -165,17 +165,17 @@ const most = { first: 800, more: 200 };
 export function requestText(input: unknown): string | undefined {
   if (input === undefined || input === null) return undefined;
   if (typeof input !== 'object' || Array.isArray(input))
-    return told(valueText(input), most.first) || undefined;
+    return shortText(valueText(input), most.first) || undefined;
   const all = Object.entries(input).filter(([key, value]) => !words.test(key) && !isNothing(value));
   const leading = first.flatMap((pattern) => all.filter(([key]) => pattern.test(key)));
   const others = all.filter((each) => !leading.includes(each));
   const [head] = leading;
   const rest = [...leading.slice(1), ...others].map(
-    ([key, value]) => `${key}: ${told(valueText(value), most.more)}`,
+    ([key, value]) => `${key}: ${shortText(valueText(value), most.more)}`,
   );
-  if (head === undefined) return told(rest.join(', '), most.first) || undefined;
-  const more = rest.length === 0 ? '' : ` (${told(rest.join(', '), most.first)})`;
-  return `${told(valueText(head[1]), most.first)}${more}`;
+  if (head === undefined) return shortText(rest.join(', '), most.first) || undefined;
+  const more = rest.length === 0 ? '' : ` (${shortText(rest.join(', '), most.first)})`;
+  return `${shortText(valueText(head[1]), most.first)}${more}`;
 }
 
 const isNothing = (value: unknown): boolean => value === undefined || value === null || value === '';
@@ -187,7 +187,7 @@ function valueText(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function told(text: string, length: number): string {
+function shortText(text: string, length: number): string {
   const kept = beginning(text, length);
   return kept === text ? text : `${kept}... (${text.length - kept.length} more characters)`;
 }

@@ -196,7 +196,7 @@ function compareAt(before: unknown, after: unknown, shape: Shape, path: string[]
   if (before === after) return;
   const [old, now] = [asContainer(before, shape), asContainer(after, shape)];
   const isMixed = (before !== undefined && old === undefined) || (after !== undefined && now === undefined);
-  let isLeaf = true; // an empty container counts as a leaf, which tells it from an absent one
+  let isLeaf = true; // an empty container counts as a leaf, which distinguishes it from an absent one
   const below = (element: string, was: unknown, is: unknown, shape: Shape): void => {
     isLeaf = false;
     path.push(element);

@@ -81,7 +81,7 @@ export class Records {
     const expected = before === undefined ? 0 : revisionOf(before);
     const text = encode(object);
     this.#forget(key);
-    const revision = await this.store.put(key, text, expected).catch(told);
+    const revision = await this.store.put(key, text, expected).catch(rethrown);
     const written = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
     this.#forget(key);
     this.#remember(key, written, text);
@@ -94,7 +94,7 @@ export class Records {
   async remove(info: KindInfo, object: AnyResource): Promise<AnyResource> {
     const key = storeKey(info, object.metadata);
     this.#forget(key);
-    const revision = await this.store.delete(key, revisionOf(object)).catch(told);
+    const revision = await this.store.delete(key, revisionOf(object)).catch(rethrown);
     const removed = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
     this.#forget(key);
     this.owners.delete(key, removed);
@@ -119,7 +119,7 @@ export class Records {
   }
 }
 
-function told(error: unknown): never {
+function rethrown(error: unknown): never {
   if (error instanceof StoreError && error.code === 'Full') {
     throw new ApiError(
       'InternalError',

@@ -106,16 +106,16 @@ export class VirtualFeed {
   }
 
   #add(queue: Queue): void {
-    this.#watchers.add(queue.tell);
+    this.#watchers.add(queue.push);
     this.#unsubscribe ??= this.#virtual.onChange((kind, type, given) => {
       const object = resource(given);
       if (type === 'DELETED') this.#deleted.set(kind, revisionOf(object));
-      for (const tell of this.#watchers) tell(kind, { type, object });
+      for (const push of this.#watchers) push(kind, { type, object });
     });
   }
 
   #remove(queue: Queue): void {
-    this.#watchers.delete(queue.tell);
+    this.#watchers.delete(queue.push);
     if (this.#watchers.size > 0) return;
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
@@ -208,7 +208,7 @@ class Queue {
     return this.changes.length === 0 && !this.overflown;
   }
 
-  readonly tell = (kind: VirtualKind, change: Change): void => {
+  readonly push = (kind: VirtualKind, change: Change): void => {
     if (kind !== this.#kind) return;
     if (this.#namespace !== undefined && change.object.metadata.namespace !== this.#namespace) return;
     if (this.changes.length < queuedAtMost) this.changes.push(change);

@@ -27,11 +27,11 @@ export interface KeptSocketDeps {
 export class KeptSocket {
   readonly #deps: KeptSocketDeps;
   /** Earlier listeners: a server cannot listen twice. */
-  readonly #doors: Server[] = [];
+  readonly #listeners: Server[] = [];
   #identity: string | undefined;
   #cancel: Cancel = () => {};
   /** The last failure, so that it is logged once. */
-  #told = '';
+  #lastError = '';
   #isClosed = false;
 
   constructor(deps: KeptSocketDeps) {
@@ -48,7 +48,7 @@ export class KeptSocket {
   close(): void {
     this.#isClosed = true;
     this.#cancel();
-    for (const door of this.#doors) door.close();
+    for (const listener of this.#listeners) listener.close();
     if (this.#identity !== undefined && identityOf(this.#deps.path) === this.#identity)
       rmSync(this.#deps.path, { force: true });
   }
@@ -72,17 +72,17 @@ export class KeptSocket {
     const { path, server, log } = this.#deps;
     try {
       if (identityOf(path) !== this.#identity) {
-        const door = createServer((socket) => server.emit('connection', socket));
-        await this.#make(door);
-        if (this.#isClosed) door.close();
-        else this.#doors.push(door);
+        const listener = createServer((socket) => server.emit('connection', socket));
+        await this.#make(listener);
+        if (this.#isClosed) listener.close();
+        else this.#listeners.push(listener);
         log.warn({ socket: path }, 'the socket was removed; it is created again');
       }
-      this.#told = '';
+      this.#lastError = '';
     } catch (error) {
-      if (String(error) !== this.#told)
+      if (String(error) !== this.#lastError)
         log.error({ err: error, socket: path }, 'the socket cannot be created again');
-      this.#told = String(error);
+      this.#lastError = String(error);
     }
     if (!this.#isClosed) this.#lookLater();
   }

@@ -8,7 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 /** The minimum time between writes to one Sync, in milliseconds. */
 const interval = 1_000;
 
-export interface Told {
+export interface Pending {
   sync: ObjectKey;
   /** Another push came after the write. */
   again: boolean;
@@ -20,7 +20,7 @@ export interface Told {
  * also written, after the interval, because the look that the first one caused may have been too early for it.
  */
 export class Pushes {
-  readonly #told = new Map<string, Told>();
+  readonly #pending = new Map<string, Pending>();
   /** Writes for which no request waits. */
   readonly #late = new Set<Promise<void>>();
   readonly #registry: Registry;
@@ -34,31 +34,31 @@ export class Pushes {
   }
 
   /** Resolves once the annotation is written, or is certain to be. */
-  async tell(sync: ObjectKey): Promise<void> {
+  async mark(sync: ObjectKey): Promise<void> {
     const id = `${sync.namespace}/${sync.name}`;
-    const told = this.#told.get(id);
-    if (told !== undefined) {
-      told.again = true;
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) {
+      pending.again = true;
       return;
     }
     const cancel = this.#clock.after(interval, () => this.#over(id));
-    this.#told.set(id, { sync, again: false, cancel });
+    this.#pending.set(id, { sync, again: false, cancel });
     await this.#write(sync);
   }
 
   /** Writes what is pending, and waits for running writes. */
   async close(): Promise<void> {
-    const left = [...this.#told.values()];
-    this.#told.clear();
+    const left = [...this.#pending.values()];
+    this.#pending.clear();
     for (const { cancel } of left) cancel();
     for (const { sync, again } of left) if (again) this.#later(sync, this.#write(sync));
     await Promise.all(this.#late);
   }
 
   #over(id: string): void {
-    const told = this.#told.get(id);
-    this.#told.delete(id);
-    if (told?.again === true) this.#later(told.sync, this.tell(told.sync));
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (pending?.again === true) this.#later(pending.sync, this.mark(pending.sync));
   }
 
   async #write(sync: ObjectKey): Promise<void> {

@@ -116,7 +116,7 @@ export function webhookRoutes(app: FastifyInstance, { registry, clock, log, push
         log.debug({ sync: key, known: sync !== undefined, token: token.length > 0 }, 'a webhook was refused');
         throw notSigned();
       }
-      if (!sync.spec.suspend) await pushes.tell(key);
+      if (!sync.spec.suspend) await pushes.mark(key);
       return answer(
         request,
         reply,

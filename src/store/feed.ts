@@ -9,7 +9,7 @@ export class Feed {
   #closed = false;
 
   publish(changes: readonly Change[]): void {
-    for (const tell of this.#watchers) tell(changes);
+    for (const notify of this.#watchers) notify(changes);
   }
 
   close(): void {
@@ -30,7 +30,7 @@ export class Feed {
     let queue: Change[] = [];
     let readFrom: number | undefined = since;
     let wake = (): void => {};
-    const tell = (changes: readonly Change[]): void => {
+    const notify = (changes: readonly Change[]): void => {
       if (readFrom === undefined) {
         for (const change of changes) {
           if (typeof keys === 'string' ? change.key.startsWith(keys) : change.key === keys.only)
@@ -46,7 +46,7 @@ export class Feed {
       if (queue.length > 0 || readFrom !== undefined || this.#closed) wake();
     };
     const onAbort = (): void => wake();
-    this.#watchers.add(tell);
+    this.#watchers.add(notify);
     signal.addEventListener('abort', onAbort);
     try {
       while (!signal.aborted) {
@@ -66,7 +66,7 @@ export class Feed {
         });
       }
     } finally {
-      this.#watchers.delete(tell);
+      this.#watchers.delete(notify);
       signal.removeEventListener('abort', onAbort);
     }
   }

@@ -285,14 +285,14 @@ class SqliteStore implements Store {
       return;
     }
     this.#committed = revision;
-    const tell = (): void => {
+    const notify = (): void => {
       committed({ ...measured, result: 'Succeeded' });
       this.#revision = revision;
       for (const done of settle) done();
       this.#feed.publish(changes);
     };
-    if (this.#durability === undefined) tell();
-    else this.#settled = this.#durability.reached().then(tell, failed);
+    if (this.#durability === undefined) notify();
+    else this.#settled = this.#durability.reached().then(notify, failed);
   }
 
   #keepReserve(): void {

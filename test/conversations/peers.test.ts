@@ -180,7 +180,7 @@ describe('the peers of an agent', () => {
     add(named('mute', { protocol: 'none' }));
     add(named('far', {}, { namespace: 'elsewhere' }));
     add(named('gone', {}, { deletionTimestamp: '2026-03-02T12:00:00Z' }));
-    peers.tell(link);
+    peers.sendTo(link);
     expect(heard).toEqual([
       [
         { id: 'bob', model: undefined, identity: undefined, capabilities: [] },
@@ -191,20 +191,20 @@ describe('the peers of an agent', () => {
 
   test('are told again only where they have changed', () => {
     const { add, peers, link, heard } = told();
-    peers.tell(link);
-    peers.tell(link);
+    peers.sendTo(link);
+    peers.sendTo(link);
     expect(heard).toEqual([[]]);
     add(named('bob'));
-    peers.tell(link);
+    peers.sendTo(link);
     expect(heard.at(-1)).toMatchObject([{ id: 'bob' }]);
   });
 
   test('are not told to an agent without access to the fleet, nor to one that is gone', () => {
     const { add, agents, peers, link, heard } = told();
     add(named('me', { fleetAccess: 'None' }));
-    peers.tell(link);
+    peers.sendTo(link);
     agents.clear();
-    peers.tell(link);
+    peers.sendTo(link);
     expect(heard).toEqual([]);
   });
 

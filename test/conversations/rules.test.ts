@@ -4,7 +4,7 @@ import { actionFor, approvalTimeout } from '../../src/conversations/enforcement.
 import { protocolOf, rulesOf } from '../../src/conversations/ports.ts';
 import { controlsOf } from '../../src/conversations/run-facts.ts';
 import { countingOf, sizeOf } from '../../src/conversations/spending.ts';
-import { hasBegun, prefaceOf, withTold } from '../../src/conversations/thread-sessions.ts';
+import { hasBegun, prefaceOf, withPromptSent } from '../../src/conversations/thread-sessions.ts';
 import type { Reported } from '../../src/messages/message.ts';
 import type { Facts } from '../../src/protocols/protocol.ts';
 import { protocols } from '../../src/protocols/protocol-index.ts';
@@ -170,7 +170,7 @@ describe('the system prompt', () => {
 
   test('is told to a session that is not known to have it, once', () => {
     expect(prefaceOf({ ...one, told: '' }, prompt)).toBe('Be kind.');
-    const told = withTold(one, prompt);
+    const told = withPromptSent(one, prompt);
     expect(prefaceOf(told, prompt)).toBeUndefined();
     expect(prefaceOf(told, { systemPrompt: 'Be brief.' })).toBe('Be brief.');
     expect(prefaceOf({ ...one, told: undefined }, prompt), 'of an older version').toBeUndefined();
@@ -178,11 +178,11 @@ describe('the system prompt', () => {
   });
 
   test('or its absence is noted with the first turn that ends well: the conversation has begun', () => {
-    expect(hasBegun(withTold(one, {}))).toBe(true);
+    expect(hasBegun(withPromptSent(one, {}))).toBe(true);
     expect(hasBegun({ ...one, told: '' })).toBe(false);
     expect(hasBegun({ ...one, told: undefined, session: 's' })).toBe(true);
     expect(hasBegun({ ...one, told: undefined, session: undefined })).toBe(false);
-    expect(prefaceOf(withTold(one, {}), prompt)).toBe('Be kind.');
+    expect(prefaceOf(withPromptSent(one, {}), prompt)).toBe('Be kind.');
   });
 });
 
@@ -253,7 +253,7 @@ describe('what is known of what the spec asks for', () => {
       SessionOptionsApplied: outdated,
     });
     expect(controlsOf(linkOf(), spec({ model: 'n' }), undefined).ModelApplied?.message).toBe(
-      'The spec was changed since its run was started: the next run is told.',
+      'The spec changed after this run started: it applies from the next run.',
     );
   });
 

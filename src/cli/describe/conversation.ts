@@ -57,7 +57,7 @@ const timeText = (time: string | undefined): string => {
 };
 
 export function messageText({ metadata, spec, status, took, turn }: MessageView, now: number): string {
-  const told = transcript(turn);
+  const turnText = transcript(turn);
   return [
     fields([
       ['Name', metadata.name],
@@ -92,8 +92,8 @@ export function messageText({ metadata, spec, status, took, turn }: MessageView,
       ['Cost', status.cost],
     ]),
     section('Text', block(spec.text)),
-    told === '' ? '' : section('Turn', told),
-    told === '' && status.answer !== undefined ? section('Answer', block(status.answer)) : '',
+    turnText === '' ? '' : section('Turn', turnText),
+    turnText === '' && status.answer !== undefined ? section('Answer', block(status.answer)) : '',
   ].join('');
 }
 

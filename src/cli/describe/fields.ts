@@ -59,10 +59,14 @@ export function metadataFields({ metadata, origin }: Head, now: number): Field[]
   ];
 }
 
-const told: readonly string[] = [syncAnnotations.sync, syncAnnotations.revision, syncAnnotations.path];
+const shownElsewhere: readonly string[] = [
+  syncAnnotations.sync,
+  syncAnnotations.revision,
+  syncAnnotations.path,
+];
 
 const withoutOrigin = (annotations: ObjectMeta['annotations']): Record<string, string> =>
-  Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !told.includes(name)));
+  Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !shownElsewhere.includes(name)));
 
 const originText = ({ sync, isGone, revision, path }: Origin): string =>
   joined([

@@ -113,8 +113,8 @@ export function instanceTable(instances: readonly InstanceDetails[], now: number
       once(state.message ?? '', why),
     ];
   });
-  const tells = head.map((_, index) => rows.some((row) => row[index] !== '' && row[index] !== '-'));
-  const shown = [head, ...rows].map((row) => row.filter((_, index) => tells[index]));
+  const isFilled = head.map((_, index) => rows.some((row) => row[index] !== '' && row[index] !== '-'));
+  const shown = [head, ...rows].map((row) => row.filter((_, index) => isFilled[index]));
   return table(shown, { indent: '  ' });
 }
 

@@ -114,17 +114,17 @@ class Away {
 
   async #wait(): Promise<void> {
     const { clock, signal } = this.#cli;
-    for (let isTold = false; ; isTold = true) {
+    for (let isNoted = false; ; isNoted = true) {
       await sleep(clock, retryMs, signal);
       if (signal.aborted) return;
       try {
         await this.#client.status();
-        if (isTold) this.#printer.note('The controller is back.');
+        if (isNoted) this.#printer.note('The controller is back.');
         return;
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
       }
-      if (!isTold)
+      if (!isNoted)
         this.#printer.note(
           'The controller cannot be reached; agents keep running. The logs continue when it is back.',
         );

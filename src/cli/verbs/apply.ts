@@ -149,7 +149,7 @@ class Rounds {
   #began = false;
   #failures = 0;
   /** The last printed failure, so that it is not repeated at each attempt. */
-  #told = '';
+  #printed = '';
   readonly #noted = new Set<unknown>();
 
   constructor(options: ApplyOptions, cli: Cli) {
@@ -175,13 +175,13 @@ class Rounds {
     else if (this.#failures > 0) this.#cli.err(`${this.#time()}all objects are up to date again\n`);
     this.#began = true;
     this.#failures = 0;
-    this.#told = '';
+    this.#printed = '';
   }
 
   #failed(error: unknown): number {
     const { text } = describeFailure(error);
-    if (text !== this.#told && !this.#cli.interrupted) this.#cli.err(`${this.#time()}${text}\n`);
-    this.#told = text;
+    if (text !== this.#printed && !this.#cli.interrupted) this.#cli.err(`${this.#time()}${text}\n`);
+    this.#printed = text;
     this.#failures += 1;
     return backoffDelay({ from: firstWait, upTo: longestWait }, this.#failures);
   }

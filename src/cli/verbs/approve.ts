@@ -7,7 +7,7 @@ import { fieldManager } from '../changing.ts';
 import type { Cli, Client, GlobalOptions } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { examples, namespaceOf } from '../flags.ts';
-import { tellFailures } from '../get-tables.ts';
+import { printFailures } from '../get-tables.ts';
 import { deletesText } from '../print/shown.ts';
 import { selectedOf } from '../select-objects.ts';
 import { idKey, objectName, parseTargetsOf } from '../targets.ts';
@@ -96,7 +96,7 @@ async function decide(
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 /** Accepts `sync fleet` for `sync/fleet`, like other verbs. */

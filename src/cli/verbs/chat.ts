@@ -246,10 +246,10 @@ async function turn(
       }
       if (dialogue.asks)
         dialogue.above(() => {
-          spoken.tell(entry);
+          spoken.print(entry);
           spoken.pause();
         });
-      else spoken.tell(entry);
+      else spoken.print(entry);
       if (!('end' in entry)) continue;
       spoken.pause();
       const { state, reason } = entry.end.status ?? {};

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { kindInfo } from '../../api/kinds.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { choice, examples } from '../flags.ts';
-import { tellFailures, withGetFlags } from '../get-tables.ts';
+import { printFailures, withGetFlags } from '../get-tables.ts';
 import { idKey, objectName } from '../targets.ts';
 import { describe } from './describe.ts';
 import { getTalk, type TalkGetOptions } from './messages.ts';
@@ -51,5 +51,5 @@ async function close(ids: readonly string[], options: GlobalOptions, cli: Cli): 
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }

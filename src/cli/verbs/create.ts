@@ -8,7 +8,7 @@ import { validateObject } from '../../api/validation.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { choice, collect, examples, namespaceOf } from '../flags.ts';
-import { tellFailures } from '../get-tables.ts';
+import { printFailures } from '../get-tables.ts';
 import { formatObjects, withoutManagedFields } from '../print/output-format.ts';
 import { type FileOptions, readManifests, textIn } from '../read-manifests.ts';
 import { objectName } from '../targets.ts';
@@ -132,7 +132,7 @@ async function send(objects: readonly New<AnyObject>[], options: CreateOptions, 
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 export interface DataOptions {

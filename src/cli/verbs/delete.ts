@@ -8,7 +8,7 @@ import { parallel } from '../../client/write-objects.ts';
 import { deletedWithUid, type Reason } from '../../views/judges.ts';
 import { fieldManager, writeChange } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
-import { keptVolumes, purgeVolumes, tellKept, Users } from '../deletion-effects.ts';
+import { keptVolumes, printKeptVolumes, purgeVolumes, Users } from '../deletion-effects.ts';
 import { describeFailure, exitCode, UsageError } from '../failure.ts';
 import { choice, duration, examples, fileFlags, namespaceOf } from '../flags.ts';
 import { counted } from '../print/shown.ts';
@@ -128,7 +128,7 @@ async function removeOne(
   try {
     if (options.dryRun === 'client') {
       await client.get(info.kind, key);
-      await users.tell(each, cli);
+      await users.print(each, cli);
       say(each, 'deleted (dry run)', options, cli);
       return undefined;
     }
@@ -137,7 +137,7 @@ async function removeOne(
       dryRun: options.dryRun === 'server',
       propagationPolicy: propagation[options.cascade],
     });
-    await users.tell(each, cli);
+    await users.print(each, cli);
     if (options.dryRun === 'server') {
       say(each, 'deleted (server dry run)', options, cli);
       return undefined;
@@ -171,8 +171,8 @@ async function removed(
 ): Promise<void> {
   say(each, what, options, cli);
   if (options.purge === true) await purgeVolumes(client, each, volumes, cli);
-  else tellKept(each, volumes, cli);
-  if (gone.kind === 'Sync') tellLeft(gone, cli);
+  else printKeptVolumes(each, volumes, cli);
+  if (gone.kind === 'Sync') printLeftObjects(gone, cli);
 }
 
 /** Waits until the objects are gone; if that takes long, prints what it waits for. Returns the failures. */
@@ -197,7 +197,7 @@ async function waitGone(
       ending.push(end.catch((error) => failures.push(error)));
       return exitCode.ok;
     },
-    { tellSlow: true },
+    { reportSlow: true },
   );
   if (code !== exitCode.ok && !cli.signal.aborted) cli.exitCode = code;
   await Promise.all(ending);
@@ -261,7 +261,7 @@ async function dropFinalizers(client: Client, each: Selected): Promise<boolean> 
 }
 
 /** Objects that a Sync applied remain after its deletion. */
-export function tellLeft({ metadata, status = {} }: Sync, cli: Cli): void {
+export function printLeftObjects({ metadata, status = {} }: Sync, cli: Cli): void {
   const count = status.objects ?? status.inventory?.length ?? 0;
   if (count === 0) return;
   const [are, them] = count === 1 ? ['is', 'it'] : ['are', 'them'];

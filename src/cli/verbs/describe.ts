@@ -30,7 +30,7 @@ import { instanceText } from '../describe/instance.ts';
 import { policyFields } from '../describe/policy-fields.ts';
 import { syncText } from '../describe/sync-text.ts';
 import { examples, pasteable } from '../flags.ts';
-import { group, nothingFound, scopeOf, tellFailures } from '../get-tables.ts';
+import { group, nothingFound, printFailures, scopeOf } from '../get-tables.ts';
 import { counted, localTimes } from '../print/shown.ts';
 import { type SelectOptions, select } from '../select-objects.ts';
 import { isBare, parseBareTargets, parseTargets } from '../targets.ts';
@@ -75,7 +75,7 @@ export async function describe(words: readonly string[], options: DescribeOption
   const texts = found.map((each) => describedText(each, reading.now));
   cli.out(pasteable(localTimes(texts.join('\n\n')), cli));
   if (selected.length === 0) cli.err(nothingFound(group(targets), scopeOf(options, cli)));
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 const isSelective = ({ selector, fieldSelector }: DescribeOptions): boolean =>

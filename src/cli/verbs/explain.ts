@@ -107,8 +107,8 @@ function valuesText({ enum: values, items }: JsonSchema): string {
 
 /** The default of an object is shown with its fields. */
 function defaultText({ default: value }: JsonSchema): string {
-  const isTold = Array.isArray(value) ? value.length > 0 : value !== undefined && typeof value !== 'object';
-  return isTold ? `Default: ${JSON.stringify(value)}.` : '';
+  const isShown = Array.isArray(value) ? value.length > 0 : value !== undefined && typeof value !== 'object';
+  return isShown ? `Default: ${JSON.stringify(value)}.` : '';
 }
 
 function updateOf(info: KindInfo, steps: readonly string[]): keyof typeof updates {

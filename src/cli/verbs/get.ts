@@ -13,8 +13,8 @@ import {
   getTables,
   group,
   headerOf,
+  printFailures,
   scopeOf,
-  tellFailures,
   withGetFlags,
 } from '../get-tables.ts';
 import { type Format, formatObjects, parseFormat, withoutManagedFields } from '../print/output-format.ts';
@@ -75,7 +75,7 @@ async function getObjects(
   }
   const single = asks.length === 1 && asks[0]?.names.length === 1;
   if (!(single && shown.length === 0)) cli.out(await formatObjects(format, shown, single, options.headers));
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 async function fetchObjects(client: Client, asks: readonly Ask[], scope: Scope, options: GetOptions) {

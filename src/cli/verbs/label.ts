@@ -7,7 +7,7 @@ import { fieldManager } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, UsageError } from '../failure.ts';
 import { examples } from '../flags.ts';
-import { tellFailures } from '../get-tables.ts';
+import { printFailures } from '../get-tables.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseTargets } from '../targets.ts';
 
@@ -89,7 +89,7 @@ async function mark(
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 function absent(field: 'labels' | 'annotations', changes: readonly [string, string | null][]): string {

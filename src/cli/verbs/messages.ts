@@ -5,7 +5,7 @@ import { fieldSelector } from '../../views/lookup.ts';
 import type { Cli, GlobalOptions } from '../cli.ts';
 import { UsageError } from '../failure.ts';
 import { choice, examples } from '../flags.ts';
-import { type GetOptions, tellFailures, withGetFlags } from '../get-tables.ts';
+import { type GetOptions, printFailures, withGetFlags } from '../get-tables.ts';
 import { agentKey, idKey, objectName } from '../targets.ts';
 import { type DescribeOptions, describe } from './describe.ts';
 import { get } from './get.ts';
@@ -85,7 +85,7 @@ export async function change(
       failures.push(error);
     }
   }
-  tellFailures(failures, cli);
+  printFailures(failures, cli);
 }
 
 export interface TalkGetOptions extends GetOptions {

@@ -86,7 +86,7 @@ async function status(name: string, options: RolloutOptions, cli: Cli): Promise<
       : cli.out(`agent ${JSON.stringify(agent.metadata.name)} successfully rolled out\n`);
   }
   let last: Reason | undefined;
-  const telling: Judge = (object) => {
+  const judge: Judge = (object) => {
     const judgement = rolledOut(object);
     const why = typeof judgement === 'object' && 'pending' in judgement ? judgement.pending : undefined;
     if (why !== undefined && !deepEqual(why, last)) cli.out(`Waiting: ${reasonText(why)}\n`);
@@ -95,7 +95,7 @@ async function status(name: string, options: RolloutOptions, cli: Cli): Promise<
   };
   const selected = [selectedOf(kindInfo('Agent'), agent.metadata.name, namespace)];
   const timeout = options.timeout ?? Number.POSITIVE_INFINITY;
-  cli.exitCode = await reportWaits(client, selected, telling, 'successfully rolled out', timeout, cli);
+  cli.exitCode = await reportWaits(client, selected, judge, 'successfully rolled out', timeout, cli);
 }
 
 function restart(names: readonly string[], options: RolloutOptions, cli: Cli): Promise<void> {

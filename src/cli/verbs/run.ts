@@ -9,7 +9,7 @@ import { deleted, type Reason, readyAtOnce } from '../../views/judges.ts';
 import { until } from '../../views/until.ts';
 import { fieldManager } from '../changing.ts';
 import type { Cli, Client, GlobalOptions } from '../cli.ts';
-import { keptVolumes, tellKept } from '../deletion-effects.ts';
+import { keptVolumes, printKeptVolumes } from '../deletion-effects.ts';
 import { CliError, exitCode, failureText, UsageError } from '../failure.ts';
 import { choice, collect, duration, durationOption, examples, namespaceOf } from '../flags.ts';
 import { withoutCommands } from '../message-output.ts';
@@ -177,7 +177,7 @@ async function remove(client: Client, key: ObjectKey, interrupted: AbortSignal, 
       line.clear();
       if (outcome.result !== 'met') cli.err(`agent/${key.name} is still being deleted\n`);
     }
-    tellKept({ key }, volumes, cli);
+    printKeptVolumes({ key }, volumes, cli);
   } catch (error) {
     line.clear();
     cli.err(

@@ -175,7 +175,7 @@ export async function hear(
   const spoken = voice(cli, { quiet: !stream, raw });
   for await (const entry of client.stream(keyOf(message), { signal: cli.signal })) {
     if (stream && output === 'json') cli.out(`${JSON.stringify(entry)}\n`);
-    else if (output === undefined) spoken.tell(entry);
+    else if (output === undefined) spoken.print(entry);
     if ('end' in entry) {
       spoken.pause();
       return ended(entry.end, { output: stream ? undefined : output, removed }, cli);

@@ -8,7 +8,7 @@ import { fieldManager } from '../changing.ts';
 import type { Cli, Client } from '../cli.ts';
 import { CliError, exitCode, UsageError } from '../failure.ts';
 import { durationOption, examples } from '../flags.ts';
-import { tellFailures } from '../get-tables.ts';
+import { printFailures } from '../get-tables.ts';
 import { counted } from '../print/shown.ts';
 import { type Selected, type SelectOptions, select } from '../select-objects.ts';
 import { parseTargetsOf, type Target } from '../targets.ts';
@@ -81,7 +81,7 @@ export async function sync(words: readonly string[], options: SyncOptions, cli: 
       return exitCode.ok;
     });
   }
-  tellFailures(
+  printFailures(
     results.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : [])),
     cli,
   );

@@ -155,10 +155,10 @@ const mostObjects = 100;
 const mostFields = 20;
 const longestField = 200;
 
-type Told = NonNullable<SyncStatus['changes']>[number];
+type ShownChange = NonNullable<SyncStatus['changes']>[number];
 
 /** Returns the changes for the status, limited in number and size. */
-export const toldChanges = (changes: readonly ObjectChange[]): Told[] =>
+export const shownChanges = (changes: readonly ObjectChange[]): ShownChange[] =>
   changes.slice(0, mostObjects).map(({ kind, namespace, name, change, fields, why }) => ({
     kind,
     ...(namespace === undefined ? {} : { namespace }),
@@ -166,10 +166,10 @@ export const toldChanges = (changes: readonly ObjectChange[]): Told[] =>
     change,
     ...(fields.length === 0 && why === undefined
       ? {}
-      : { fields: why === undefined ? toldFields(fields) : [why] }),
+      : { fields: why === undefined ? fieldTexts(fields) : [why] }),
   }));
 
-export function toldFields(fields: readonly Change[]): string[] {
+export function fieldTexts(fields: readonly Change[]): string[] {
   const lines = fields.slice(0, mostFields).map((field) => {
     const line = changeLine(field);
     return line.length > longestField ? `${beginning(line, longestField - 3)}...` : line;

@@ -5,7 +5,7 @@ import type { NewEvent } from '../../client/recorder.ts';
 import { withConditions } from '../../plan/conditions.ts';
 import { timeText } from '../../plan/times.ts';
 import type { Assessment } from './assess.ts';
-import { fieldsOf, objectChanges, toldChanges, toldFields, withMembers } from './enact.ts';
+import { fieldsOf, fieldTexts, objectChanges, shownChanges, withMembers } from './enact.ts';
 import { findings, progressing } from './findings.ts';
 import { specDigest } from './known-objects.ts';
 import type { SyncMember } from './manifests.ts';
@@ -120,7 +120,7 @@ export function intent(sync: Sync, assessment: Assessment, now: number): SyncSta
   const { appliedSpec, ...status } = sync.status ?? {};
   const { revision, members } = assessment;
   const inventory = withMembers(status.inventory ?? [], members);
-  const changes = toldChanges(objectChanges(assessment));
+  const changes = shownChanges(objectChanges(assessment));
   const again = new Set(changes.map(({ kind, namespace, name }) => `${kind}/${namespace}/${name}`));
   const earlier =
     status.changedBy === revision && appliedSpec === undefined
@@ -153,7 +153,7 @@ function driftOf({ assessment: { changes, conflicts }, healed }: Compared): Drif
   });
   const differs = changes.flatMap(({ member, before, after }) => {
     if (before === undefined || after === undefined) return [entry(member, ['it is gone'])];
-    const fields = toldFields(fieldsOf(after, before));
+    const fields = fieldTexts(fieldsOf(after, before));
     // A difference only in field ownership is no drift: the values are right.
     return fields.length === 0 ? [] : [entry(member, fields)];
   });
@@ -183,7 +183,7 @@ function repairs(outcome: Outcome): NewEvent[] {
     .map(({ member: { info, key }, before, after }) => {
       const what = pruneText({ kind: info.kind, key });
       if (before === undefined || after === undefined) return `${what} was deleted and is created again`;
-      const fields = toldFields(fieldsOf(before, after));
+      const fields = fieldTexts(fieldsOf(before, after));
       return fields.length === 0 ? undefined : `${what} was set back to ${name}: ${fields.join('; ')}`;
     })
     .filter((message) => message !== undefined)

@@ -176,7 +176,7 @@ export function createCommandCheck(engine: Engine): CommandCheck {
         return;
       }
     }
-    // A missing container gives the same answer as a missing path: this call tells them apart.
+    // A missing container gives the same answer as a missing path: this call distinguishes them.
     await engine.calls.getContainer(ref).inspect();
     throw notFound(`there is no command ${command} in`, spec);
   };

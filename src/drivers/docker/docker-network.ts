@@ -69,9 +69,9 @@ export function createNetwork({ calls }: Engine, local: boolean, log: Log, name 
       .catch((error: unknown) => error);
     const found = await list();
     if (found.length > 0 || refusal === undefined) return mend(found);
-    const told = stepError(refusal, '', `make the network ${name}`);
-    if (!hasStatus(refusal, 400, 403, 500)) throw told;
-    log.warn({ err: told }, 'agents get no network of their own');
+    const failure = stepError(refusal, '', `make the network ${name}`);
+    if (!hasStatus(refusal, 400, 403, 500)) throw failure;
+    log.warn({ err: failure }, 'agents get no network of their own');
     return [];
   };
 

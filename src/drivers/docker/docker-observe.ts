@@ -141,12 +141,12 @@ export function createKnown(storeId: string): Known {
       if (seen !== undefined) seen.stopping = seen.observed.startId;
     },
     stopped: (ref) => isStopping(byRef.get(ref)),
-    ended({ Action: action, Actor: { ID: ref, Attributes: told }, timeNano }) {
+    ended({ Action: action, Actor: { ID: ref, Attributes: attributes }, timeNano }) {
       const seen = byRef.get(ref);
       if (seen === undefined || !isStopping(seen)) return undefined;
       // After another start or an out-of-memory event, the container must be inspected.
       if (action === 'start' || action === 'oom') seen.stopping = undefined;
-      const code = Number.parseInt(told?.exitCode ?? '', 10);
+      const code = Number.parseInt(attributes?.exitCode ?? '', 10);
       if (action !== 'die' || Number.isNaN(code) || timeNano === undefined) return undefined;
       const finishedAt = Math.max(seen.observed.startedAt ?? 0, Math.floor(timeNano / 1e6));
       seen.observed = { ...seen.observed, state: 'Exited', exit: { code, finishedAt, cause: 'Agent' } };
@@ -165,7 +165,7 @@ const isStopping = (seen: Seen | undefined): boolean =>
  * Actions that change what the planner sees. Execs, resizes and others do not. Nor does a creation: the creator knows
  * of it, and each list includes it. Podman's names differ.
  */
-const telling = new Set([
+const relevant = new Set([
   'start',
   'restart',
   'die',
@@ -209,7 +209,7 @@ export async function watchEvents(
       // The Engine API defines the type of each line.
       const event = JSON.parse(line) as EngineEvent;
       const seen = ended(event);
-      if (!telling.has(event.Action)) continue;
+      if (!relevant.has(event.Action)) continue;
       if (ownSteps.has(event.Action) && underWay.has(event.Actor.ID)) continue;
       onHint(event.Actor.ID, seen);
     }

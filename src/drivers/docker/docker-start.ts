@@ -293,14 +293,14 @@ export function createStarter(deps: StarterDeps): Starter {
         if (init !== 'None') await deps.commands.check(id, mounted);
         return await start(id, mounted);
       } catch (error) {
-        const told = startError(error, subject(spec));
+        const failure = startError(error, subject(spec));
         // If the engine is unreachable, nothing can be removed. The next attempt finds the container by its name and
         // replaces it.
-        if (told instanceof DriverError && told.kind !== 'Offline') {
+        if (failure instanceof DriverError && failure.kind !== 'Offline') {
           if (made !== undefined) await removeContainer(made);
           await files.remove(uid);
         }
-        throw told;
+        throw failure;
       } finally {
         files.settled(uid);
       }
@@ -314,10 +314,10 @@ export function createStarter(deps: StarterDeps): Starter {
         return await start(ref, spec);
       } catch (error) {
         if (hasStatus(error, 404) && /no such container/i.test(error.message)) throw gone(ref, error);
-        const told = startError(error, subject(spec));
+        const failure = startError(error, subject(spec));
         // Prepares the next attempt: `create` will then name this network.
-        if (told instanceof DriverError && networkFaults.has(told.code)) await networked(spec);
-        throw told;
+        if (failure instanceof DriverError && networkFaults.has(failure.code)) await networked(spec);
+        throw failure;
       } finally {
         files.settled(spec.identity.uid);
       }

@@ -33,7 +33,7 @@ export interface Cgroups {
   close(): Promise<void>;
 }
 
-/** A condition that tells users whether cgroups contain the processes here. */
+/** A condition that shows users whether cgroups contain the processes here. */
 export function containment(reason: Cgroups['reason'] | undefined): DriverCondition {
   const type = 'ProcessesContained';
   if (reason !== undefined)

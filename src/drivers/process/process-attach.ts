@@ -252,7 +252,7 @@ function createOutputLines(from: Position): { push(piece: Piece): OutputLine[]; 
   let isPartial = false;
   /** Bytes since the last returned line, and the segment of that line. */
   let passed = 0;
-  let told = from.segment;
+  let reported = from.segment;
   let end = cursorOf(from);
 
   const rest = (): OutputLine[] => {
@@ -283,10 +283,10 @@ function createOutputLines(from: Position): { push(piece: Piece): OutputLine[]; 
     passed += bytes.length;
     if (isPartial && passed > longestWait) lines.push(...rest());
     // The cursor must also advance if an agent writes nothing here and much to its standard error.
-    if (lines.length === 0 && !isPartial && segment > told) lines.push({ text: '', cursor: end });
+    if (lines.length === 0 && !isPartial && segment > reported) lines.push({ text: '', cursor: end });
     if (lines.length > 0) {
       passed = 0;
-      told = segment;
+      reported = segment;
     }
     return lines;
   };

@@ -40,7 +40,7 @@ export function createIntake(socket: Duplex, clock: Clock, demux: (chunk: Buffer
   let chunks: Buffer[] = [];
   let waiting = 0;
   let ended = false;
-  let restTold = false;
+  let restReported = false;
   let isMidLine = false;
   let lastActive = clock.now();
   let quietUntil: number | undefined;
@@ -83,8 +83,8 @@ export function createIntake(socket: Duplex, clock: Clock, demux: (chunk: Buffer
       }
       chunks = [];
       waiting = 0;
-      if (ended && !restTold) {
-        restTold = true;
+      if (ended && !restReported) {
+        restReported = true;
         taken.lines.push(...cutter.rest());
       }
       if (socket.isPaused()) {
@@ -127,7 +127,7 @@ interface Kept {
   live: Intake;
   startId: string | undefined;
   known: Promise<void>;
-  tell(): void;
+  settle(): void;
   cancel: Cancel;
 }
 
@@ -141,7 +141,7 @@ export function createKeep(clock: Clock): Keep {
   const remove = (ref: string): Intake | undefined => {
     const entry = kept.get(ref);
     entry?.cancel();
-    entry?.tell();
+    entry?.settle();
     kept.delete(ref);
     return entry?.live;
   };
@@ -151,15 +151,15 @@ export function createKeep(clock: Clock): Keep {
     put(ref, live) {
       drop(ref);
       if (closed) return live.close();
-      const { promise: known, resolve: tell } = Promise.withResolvers<void>();
+      const { promise: known, resolve: settle } = Promise.withResolvers<void>();
       const cancel = clock.after(patienceMs, () => drop(ref));
-      kept.set(ref, { live, startId: undefined, known, tell, cancel });
+      kept.set(ref, { live, startId: undefined, known, settle, cancel });
     },
     started(ref, startId) {
       const entry = kept.get(ref);
       if (entry === undefined) return;
       entry.startId = startId;
-      entry.tell();
+      entry.settle();
     },
     async known(ref) {
       await kept.get(ref)?.known;

@@ -55,7 +55,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
   const { live, clock, position, signal } = deps;
   let gap = false;
 
-  const tell = ({ text, cut }: Pick<OutputLine, 'text' | 'cut'>, at?: number): OutputLine => {
+  const outputLine = ({ text, cut }: Pick<OutputLine, 'text' | 'cut'>, at?: number): OutputLine => {
     position.advance(text, at);
     const line: OutputLine = { text, cursor: position.cursor() };
     if (cut !== undefined) line.cut = cut;
@@ -70,7 +70,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
     for await (const line of behind(position, deps.read, { begin: deps.begin, ended })) {
       if (sure && line.gap) return;
       gap ||= line.gap;
-      batch.push(tell(shortened(line.text), line.at));
+      batch.push(outputLine(shortened(line.text), line.at));
       if (batch.length < batchLines) continue;
       yield batch;
       batch = [];
@@ -101,7 +101,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
       if (deps.local && left === 0 && taken.quietUntil !== undefined) position.quietUntil(taken.quietUntil);
       const fresh = taken.lines.slice(left);
       left -= taken.lines.length - fresh.length;
-      const batch = fresh.map((line) => tell(line));
+      const batch = fresh.map((line) => outputLine(line));
       if (batch.length > 0) yield batch;
       if (signal.aborted) return;
       if (taken.ended) {
@@ -151,7 +151,7 @@ export async function* readOutput(deps: OutputDeps): Batches {
       const met = meet(log, texts, { sure: before.live, atRest });
       if (met.found === 'One' || clock.now() > deadline) {
         gap ||= met.found === 'None';
-        return yield* following(intake, came, met.found === 'None' ? 0 : met.told);
+        return yield* following(intake, came, met.found === 'None' ? 0 : met.inLog);
       }
       await sleep(clock, lookMs, signal);
     }
@@ -163,8 +163,8 @@ export async function* readOutput(deps: OutputDeps): Batches {
     else yield* joined(live);
   } catch (error) {
     if (signal.aborted) return;
-    const told = deps.wrap(error);
-    throw told instanceof DriverError ? told : lost(told);
+    const failure = deps.wrap(error);
+    throw failure instanceof DriverError ? failure : lost(failure);
   }
 }
 
@@ -204,7 +204,7 @@ export function meet(
   log: readonly string[],
   live: readonly string[],
   { sure, atRest }: { sure: number; atRest: boolean },
-): { found: 'One' | 'Several'; told: number } | { found: 'None' } {
+): { found: 'One' | 'Several'; inLog: number } | { found: 'None' } {
   const [first] = live;
   if (first === undefined || sure === 0) return { found: 'None' };
   const compared = live.slice(0, mostCompared);
@@ -223,8 +223,8 @@ export function meet(
     if (latest === live.length) together = latest;
   }
   if (count === 0) return { found: 'None' };
-  if (count === 1) return { found: 'One', told: latest };
-  return atRest ? { found: 'One', told: together ?? latest } : { found: 'Several', told: latest };
+  if (count === 1) return { found: 'One', inLog: latest };
+  return atRest ? { found: 'One', inLog: together ?? latest } : { found: 'Several', inLog: latest };
 }
 
 /** Comparing more lines gains nothing, and takes long if all lines are equal. */

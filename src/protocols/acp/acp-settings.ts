@@ -54,7 +54,7 @@ export class Settings {
     this.#noteOffer(session, sitting.offered);
     const { model, session: wanted } = this.#options;
     const set = async <T>(value: T | undefined, choose: (value: T) => Promise<Control>): Promise<Control> =>
-      value === undefined ? notAsked : isSilent ? notTold : choose(value);
+      value === undefined ? notAsked : isSilent ? notReported : choose(value);
     // A session loaded by a connection that has opened none itself. For a session that it opened, no offer means that
     // nothing can be chosen.
     const isSilent = offer === undefined && loaded && this.#last === undefined;
@@ -125,9 +125,9 @@ class Sitting {
       );
     }
     const bad = all.filter(({ status }) => status !== 'True');
-    const told = bad.length === 0 ? all : bad;
-    const { status = 'True', reason = 'ConfigOption' } = told[0] ?? {};
-    return { status, reason, message: told.map(({ message }) => message).join(' ') };
+    const chosen = bad.length === 0 ? all : bad;
+    const { status = 'True', reason = 'ConfigOption' } = chosen[0] ?? {};
+    return { status, reason, message: chosen.map(({ message }) => message).join(' ') };
   }
 
   async #set(
@@ -206,7 +206,7 @@ export const notAsked: Control = {
   message: 'The spec does not ask for it.',
 };
 
-const notTold: Control = {
+const notReported: Control = {
   status: 'Unknown',
   reason: 'NotTold',
   message: 'The agent does not say what its session can be set to.',

@@ -267,11 +267,11 @@ function inputOf(call: Fields): unknown {
       present({ path: string(path), oldText: string(oldText), newText: string(newText) }),
     );
   const given = fields(rawInput);
-  const isTold =
+  const isShown =
     given === undefined
       ? isInput(rawInput)
       : Object.keys(given).some((key) => /path|file|changes|patch|diff/i.test(key));
-  if (changes.length === 0 || isTold) return rawInput === undefined ? undefined : shown(rawInput);
+  if (changes.length === 0 || isShown) return rawInput === undefined ? undefined : shown(rawInput);
   const [only] = changes;
   return shown({ ...given, ...(changes.length === 1 ? only : { changes }) });
 }

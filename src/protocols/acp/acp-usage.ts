@@ -34,7 +34,7 @@ function ofQuota({ input_tokens, output_tokens }: Fields, model: string | undefi
 }
 
 /** Agents that report the usage of each request to a model, in `_meta.usage` of a text. */
-const tellsRequests: ReadonlySet<string> = new Set(['qwen-code']);
+const reportsRequests: ReadonlySet<string> = new Set(['qwen-code']);
 
 /** Returns the usage of a turn including the request that an update reports. Undefined if it reports none. */
 export function withRequest(
@@ -43,7 +43,7 @@ export function withRequest(
   { agent, model }: { agent: string | undefined; model: string | undefined },
 ): Usage | undefined {
   const found = fields(fields(update._meta)?.usage);
-  if (found === undefined || agent === undefined || !tellsRequests.has(agent)) return undefined;
+  if (found === undefined || agent === undefined || !reportsRequests.has(agent)) return undefined;
   const numbers = numbersOf(found);
   if (isNothing(numbers)) return undefined;
   const sums = counters.map((name) => {

@@ -135,10 +135,14 @@ export class Sessions {
     const { systemPrompt } = this.#options;
     const server = this.#server();
     const mcpServers = server === undefined ? [] : [server];
-    return { cwd: workingDir, mcpServers, ...(systemPrompt === undefined ? {} : this.#told(systemPrompt)) };
+    return {
+      cwd: workingDir,
+      mcpServers,
+      ...(systemPrompt === undefined ? {} : this.#promptFields(systemPrompt)),
+    };
   }
 
-  #told(text: string): Pick<Setup, 'systemPrompt' | '_meta'> {
+  #promptFields(text: string): Pick<Setup, 'systemPrompt' | '_meta'> {
     switch (this.#way) {
       case 'Session':
         return { systemPrompt: { mode: 'append', content: [{ type: 'text', text }] } };

@@ -150,9 +150,9 @@ export class Connected implements Connection {
     this.#host.event(one?.turn.message, event);
   }
 
-  #ofTurn(said: Said, one: InFlight | undefined, tell: (message: string) => void): void {
+  #ofTurn(said: Said, one: InFlight | undefined, apply: (message: string) => void): void {
     if (one === undefined || one.abandoned) this.#passOver(said);
-    else tell(one.turn.message);
+    else apply(one.turn.message);
   }
 
   #end(said: Said, one: InFlight | undefined, result: TurnResult): void {

@@ -6,7 +6,7 @@ interface Known {
   /** Matches the output of git or of a program that it starts. The first match wins. */
   says: RegExp;
   reason: SourceReason;
-  tells: (remote: Remote, found: RegExpExecArray) => string;
+  explain: (remote: Remote, found: RegExpExecArray) => string;
 }
 
 const secret = 'the Secret of spec.source.git.secretRef';
@@ -17,124 +17,125 @@ const known: readonly Known[] = [
   {
     says: /\bgit: (command )?not found|spawn \S+ ENOENT/,
     reason: 'ProgramMissing',
-    tells: () => 'git is not installed: install it, or put it on the PATH of the controller',
+    explain: () => 'git is not installed: install it, or put it on the PATH of the controller',
   },
   {
     says: /(exec: ssh|ssh: (command )?not found|cannot run ssh)/,
     reason: 'ProgramMissing',
-    tells: () => 'ssh is not installed: install OpenSSH (package openssh-client), or put it on the PATH',
+    explain: () => 'ssh is not installed: install OpenSSH (package openssh-client), or put it on the PATH',
   },
   {
     says: /cannot run (gpg|ssh-keygen)\b/,
     reason: 'ProgramMissing',
-    tells: (_, [, program = '']) =>
+    explain: (_, [, program = '']) =>
       `${program} is not installed, but is needed to check signatures: install ${program === 'gpg' ? 'gnupg' : 'openssh-client'}`,
   },
   {
     says: /'remote-https' is not a git command|remote helper for 'https'/,
     reason: 'ProgramMissing',
-    tells: () => 'git is installed without support for https: install git-remote-https',
+    explain: () => 'git is installed without support for https: install git-remote-https',
   },
   {
     says: /[Oo]ut of memory|cannot create (async )?thread|unable to create thread|mmap failed|Cannot allocate memory/,
     reason: 'TooLarge',
-    tells: () =>
+    explain: () =>
       `the repository needs more than ${processLimits.memory} MiB of memory to unpack: keep the manifests in a small repository of their own`,
   },
   {
     says: /No space left on device|Disk quota exceeded/,
     reason: 'Failed',
-    tells: () => 'the disk with the state folder is full: free some space',
+    explain: () => 'the disk with the state folder is full: free some space',
   },
   {
     says: /dubious ownership/,
     reason: 'AuthenticationFailed',
-    tells: () => 'the repository belongs to another user: change its owner to the user of the controller',
+    explain: () => 'the repository belongs to another user: change its owner to the user of the controller',
   },
   {
     says: /Load key .*: (invalid format|error in libcrypto|incorrect passphrase)/,
     reason: 'SecretInvalid',
-    tells: () => `the key identity in ${secret} is not a private key that ssh can read without a passphrase`,
+    explain: () =>
+      `the key identity in ${secret} is not a private key that ssh can read without a passphrase`,
   },
   {
     says: /error setting certificate (verify locations|file)|error adding trust anchors/,
     reason: 'SecretInvalid',
-    tells: () => `the key ca.crt in ${secret} is not a valid certificate`,
+    explain: () => `the key ca.crt in ${secret} is not a valid certificate`,
   },
   {
     says: /HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for .* has changed/,
     reason: 'HostNotTrusted',
-    tells: (remote) =>
+    explain: (remote) =>
       `the host key of ${remote.host} differs from known_hosts in ${secret}: it was changed, or the connection is intercepted. Verify it with the host before you replace it`,
   },
   {
     says: /Host key verification failed|host key is known for/,
     reason: 'HostNotTrusted',
-    tells: (remote) =>
+    explain: (remote) =>
       `the host key of ${remote.host} is not in known_hosts in ${secret}: run ${keyscan(remote)}, compare the output with what the host publishes, and add it there`,
   },
   {
     says: /SSL certificate|certificate verif|alternative certificate|does not match target host|unable to get local issuer/,
     reason: 'HostNotTrusted',
-    tells: (remote) =>
+    explain: (remote) =>
       `the certificate of ${remote.host} is not trusted: add the certificate of its authority as ca.crt to ${secret}`,
   },
   {
     says: /returned error: 30\d|url base from redirection/,
     reason: 'Failed',
-    tells: (remote) =>
+    explain: (remote) =>
       `${remote.host} returns a redirect, and redirects are not followed: set spec.source.git.url to the final URL`,
   },
   {
     says: /Permission denied \(|Authentication failed|could not read (Username|Password)|prompts disabled|returned error: 40[13]|access denied/i,
     reason: 'AuthenticationFailed',
-    tells: (remote) =>
+    explain: (remote) =>
       `${remote.host} rejects the credentials, or requires credentials: check that ${secret} is right, has not expired, and can read the repository`,
   },
   {
     says: /returned error: 404|[Rr]epository .*not found|ERROR: .*not found/,
     reason: 'AuthenticationFailed',
-    tells: (remote) =>
+    explain: (remote) =>
       `${remote.host} has no such repository, or these credentials cannot read it: check spec.source.git.url and ${secret}`,
   },
   {
     says: /does not appear to be a git repository|No such file or directory[\s\S]*Could not read from remote/,
     reason: 'PathMissing',
-    tells: ({ url }) => `there is no Git repository at ${url}: check spec.source.git.url`,
+    explain: ({ url }) => `there is no Git repository at ${url}: check spec.source.git.url`,
   },
   {
     says: /[Cc]ould not resolve (host|proxy)|Could not resolve hostname/,
     reason: 'Unreachable',
-    tells: (remote) =>
+    explain: (remote) =>
       `the host ${remote.host} was not found: check spec.source.git.url and the DNS of this machine`,
   },
   {
     says: /Connection refused|Failed to connect|Couldn't connect|No route to host|unreachable/i,
     reason: 'Unreachable',
-    tells: (remote) => `${place(remote)} refuses the connection`,
+    explain: (remote) => `${place(remote)} refuses the connection`,
   },
   {
     says: /timed? ?out|too slow|not responding/i,
     reason: 'Unreachable',
-    tells: (remote) => `${place(remote)} does not answer`,
+    explain: (remote) => `${place(remote)} does not answer`,
   },
   {
     says: /returned error: 5\d\d/,
     reason: 'Unreachable',
-    tells: (remote, [text]) =>
+    explain: (remote, [text]) =>
       `${remote.host} returned an error (${text.replace('returned error: ', 'HTTP ')})`,
   },
   {
     // An index-pack that exceeds its file limit is killed without a message.
     says: /died of signal 25|File too large|^fatal: fetch-pack: invalid index-pack output\s*$/,
     reason: 'TooLarge',
-    tells: () =>
+    explain: () =>
       `the repository is larger than ${processLimits.file} MiB: keep the manifests in a small repository of their own`,
   },
   {
     says: /early EOF|disconnect|RPC failed|hung up|transfer closed|[Cc]onnection (was )?(reset|closed)|[Ee]mpty reply|kex_exchange|SSL_|gnutls_|GnuTLS|TLS/,
     reason: 'Unreachable',
-    tells: (remote) => `the connection to ${place(remote)} was interrupted`,
+    explain: (remote) => `the connection to ${place(remote)} was interrupted`,
   },
 ];
 
@@ -145,9 +146,9 @@ export function explain(failure: GitFailure, remote: Remote, hidden: readonly st
   const cause = new GitFailure(stderr);
   // The URL is removed before matching: a repository may be called timeout.
   const words = stderr.replaceAll(remote.url, 'URL');
-  for (const { says, reason, tells } of known) {
+  for (const { says, reason, explain } of known) {
     const found = says.exec(words);
-    if (found) return new SourceError(reason, tells(remote, found) + said(stderr), { cause });
+    if (found) return new SourceError(reason, explain(remote, found) + said(stderr), { cause });
   }
   return new SourceError('Failed', `git failed${said(stderr)}`, { cause });
 }
@@ -186,8 +187,8 @@ function said(stderr: string): string {
     .split(/[\r\n]+/)
     .map((line) => line.replace(/[^\P{Cc}\t]/gu, '').trim())
     .filter((line) => line !== '');
-  const telling = lines.filter((line) => !boilerplate.test(line));
-  const last = (telling.length === 0 ? lines : telling).slice(-4).join('; ');
+  const useful = lines.filter((line) => !boilerplate.test(line));
+  const last = (useful.length === 0 ? lines : useful).slice(-4).join('; ');
   return last === '' ? '' : `: ${last.length > 500 ? `…${last.slice(-500)}` : last}`;
 }
 
