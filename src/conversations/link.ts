@@ -1,6 +1,7 @@
 import { cut } from '../api/text.ts';
 import { formatTime } from '../api/time.ts';
-import { type Attachment, type Driver, DriverError } from '../drivers/driver.ts';
+import type { Attachment } from '../drivers/attachment.ts';
+import { type Driver, DriverError } from '../drivers/driver.ts';
 import type { Entry } from '../messages/journal.ts';
 import type { Link as LinkRecord } from '../messages/message.ts';
 import type { Instant } from '../plan/times.ts';

@@ -1,4 +1,5 @@
-import { type Attachment, attachLimits, DriverError } from '../drivers/driver.ts';
+import { type Attachment, attachLimits } from '../drivers/attachment.ts';
+import { DriverError } from '../drivers/driver.ts';
 import { type Clock, sleep } from '../platform/clock.ts';
 
 interface PenDeps {

@@ -1,11 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Attachment,
-  type Driver,
-  DriverError,
-  type OutputLine,
-  requireFeature,
-} from '../drivers/driver.ts';
+import type { Attachment, OutputLine } from '../drivers/attachment.ts';
+import { type Driver, DriverError, requireFeature } from '../drivers/driver.ts';
 import { Bucket, type Cancel, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Ledger } from './ledger.ts';

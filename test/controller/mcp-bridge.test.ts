@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { bundleOptions } from '../../scripts/bundle/options.ts';
-import { attachLimits } from '../../src/drivers/driver.ts';
+import { attachLimits } from '../../src/drivers/attachment.ts';
 import { access, foreignServer } from '../../src/platform/mcp-bridge.ts';
 
 let server: Server;

@@ -1,4 +1,4 @@
-import type { Attachment } from '../../src/drivers/driver.ts';
+import type { Attachment } from '../../src/drivers/attachment.ts';
 import type { HouseOptions } from '../controller/house.ts';
 
 /** The pipes of one agent's run: how far its output was taken, and whether it reads its input. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Pen } from '../../src/conversations/run-input.ts';
-import { type Attachment, attachLimits } from '../../src/drivers/driver.ts';
+import { type Attachment, attachLimits } from '../../src/drivers/attachment.ts';
 
 /** A pen over a pipe that takes a line when the test says so. */
 function talkState({ cut = false, noteFails = false } = {}) {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Attachment, OutputLine } from '../../src/drivers/attachment.ts';
 import { createDockerDriver, type DockerDriver } from '../../src/drivers/docker.ts';
-import type { Attachment, OutputLine } from '../../src/drivers/driver.ts';
 import type { Observed } from '../../src/plan/world.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/platform/log.ts';

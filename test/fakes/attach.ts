@@ -2,9 +2,9 @@ import {
   type Attachment,
   type AttachOptions,
   attachLimits,
-  DriverError,
   type OutputLine,
-} from '../../src/drivers/driver.ts';
+} from '../../src/drivers/attachment.ts';
+import { DriverError } from '../../src/drivers/driver.ts';
 import type { FakeContainer } from './container.ts';
 import type { FakeEngine } from './engine.ts';
 import { notRunning } from './stdio.ts';

@@ -1,4 +1,5 @@
-import { attachLimits, DriverError, type LogLine } from '../../src/drivers/driver.ts';
+import { attachLimits } from '../../src/drivers/attachment.ts';
+import { DriverError, type LogLine } from '../../src/drivers/driver.ts';
 
 /**
  * Plays the program of a container: called at each start; what it returns is called with each line that it is sent, in

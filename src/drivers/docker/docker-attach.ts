@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { type Clock, sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
-import { type Attachment, type AttachOptions, DriverError } from '../driver.ts';
+import type { Attachment, AttachOptions } from '../attachment.ts';
+import { DriverError } from '../driver.ts';
 import { createInput, type Input, inputClosed } from '../stdio/input.ts';
 import { createIntake, createKeep, type Intake } from '../stdio/intake.ts';
 import { readOutput } from '../stdio/output.ts';

@@ -1,5 +1,6 @@
 import { labels } from '../../api/annotations.ts';
-import { attachLimits, type LogLine, type LogOptions } from '../driver.ts';
+import { attachLimits } from '../attachment.ts';
+import type { LogLine, LogOptions } from '../driver.ts';
 import type { Entry } from '../stdio/position.ts';
 import { type ContainerInspect, instantOf } from './docker-observe.ts';
 

@@ -2,13 +2,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Bucket, type Clock, sleep } from '../../platform/clock.ts';
 import { isCode } from '../../platform/code.ts';
-import {
-  type Attachment,
-  type AttachOptions,
-  attachLimits,
-  DriverError,
-  type OutputLine,
-} from '../driver.ts';
+import { type Attachment, type AttachOptions, attachLimits, type OutputLine } from '../attachment.ts';
+import { DriverError } from '../driver.ts';
 import { createInput, inputClosed } from '../stdio/input.ts';
 import { createLineCutter } from '../stdio/output-lines.ts';
 import { pruneSegments, recordsIn, segmentNumbers } from './collector/log-segments.ts';

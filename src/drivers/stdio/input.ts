@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { attachLimits, DriverError } from '../driver.ts';
+import { attachLimits } from '../attachment.ts';
+import { DriverError } from '../driver.ts';
 
 /** The standard input of one run. */
 export interface Input {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Cancel, Clock } from '../../platform/clock.ts';
-import type { OutputLine } from '../driver.ts';
+import type { OutputLine } from '../attachment.ts';
 import { createLineCutter } from './output-lines.ts';
 
 /** Buffers the output of an attached connection until it is taken. */

@@ -1,4 +1,4 @@
-import { attachLimits, type OutputLine } from '../driver.ts';
+import { attachLimits, type OutputLine } from '../attachment.ts';
 
 /**
  * Splits a stream of bytes into lines. The cursor of a line is the offset after it. Takes time in proportion to the

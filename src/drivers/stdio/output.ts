@@ -1,5 +1,6 @@
 import { Bucket, type Clock, sleep } from '../../platform/clock.ts';
-import { attachLimits, DriverError, type OutputLine } from '../driver.ts';
+import { attachLimits, type OutputLine } from '../attachment.ts';
+import { DriverError } from '../driver.ts';
 import type { Intake, Taken } from './intake.ts';
 import { behind, type Position, plain, type ReadLog } from './position.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type Attachment, attachLimits, type OutputLine } from '../../../src/drivers/driver.ts';
+import { type Attachment, attachLimits, type OutputLine } from '../../../src/drivers/attachment.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import type { DriverContext } from './context.ts';
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { DriverError, type OutputLine } from '../../../src/drivers/driver.ts';
+import type { OutputLine } from '../../../src/drivers/attachment.ts';
+import { DriverError } from '../../../src/drivers/driver.ts';
 import type { Observed } from '../../../src/plan/world.ts';
 import { runSpec } from '../../contracts/spec.ts';
 import { ManualClock } from '../../fakes/clock.ts';

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { attachLimits, type OutputLine } from '../../../src/drivers/driver.ts';
+import { attachLimits, type OutputLine } from '../../../src/drivers/attachment.ts';
 import { type Output, openOutput } from '../../../src/drivers/process/process-attach.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { eventually, refusal } from './harness.ts';

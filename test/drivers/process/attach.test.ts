@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Attachment, OutputLine } from '../../../src/drivers/driver.ts';
+import type { Attachment, OutputLine } from '../../../src/drivers/attachment.ts';
 import { logFolder } from '../../../src/drivers/process/layout.ts';
 import { createAttachments } from '../../../src/drivers/process/process-attach.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync }
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LogLine, OutputLine, RunSpec } from '../../../src/drivers/driver.ts';
+import type { OutputLine } from '../../../src/drivers/attachment.ts';
+import type { LogLine, RunSpec } from '../../../src/drivers/driver.ts';
 import { countCollectorFiles } from '../../../src/drivers/process/collector/collector-client.ts';
 import { logFolder, outputFifo } from '../../../src/drivers/process/layout.ts';
 import type { ProcessDriver } from '../../../src/drivers/process.ts';

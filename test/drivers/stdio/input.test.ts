@@ -1,6 +1,6 @@
 import { Duplex, PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { attachLimits } from '../../../src/drivers/driver.ts';
+import { attachLimits } from '../../../src/drivers/attachment.ts';
 import { createInput } from '../../../src/drivers/stdio/input.ts';
 
 const read = (pipe: PassThrough): string => String(pipe.read() ?? '');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { attachLimits } from '../../../src/drivers/driver.ts';
+import { attachLimits } from '../../../src/drivers/attachment.ts';
 import { createLineCutter } from '../../../src/drivers/stdio/output-lines.ts';
 
 const cutAll = (pieces: readonly Buffer[], offset = 0) => {
