@@ -24,236 +24,110 @@ const files = 'Manifests:';
 const controller = 'Controller:';
 const other = 'Other:';
 
+const verb = (
+  name: string,
+  group: string,
+  summary: string,
+  load: Verb['load'],
+  aliases?: readonly string[],
+): Verb => ({ name, group, summary, load, ...(aliases && { aliases }) });
+
 /** The only list of verbs. To add one, add a file in verbs/ and a line here. */
 export const verbs: readonly Verb[] = [
-  {
-    name: 'init',
-    group: start,
-    summary: 'Create a manifest from a template',
-    load: () => import('./verbs/init.ts'),
-  },
-  {
-    name: 'apply',
-    group: start,
-    summary: 'Create or update objects from files or folders',
-    load: () => import('./verbs/apply.ts'),
-  },
-  { name: 'get', group: start, summary: 'List objects', load: () => import('./verbs/get.ts') },
-  {
-    name: 'describe',
-    group: start,
-    summary: 'Show the details of an object',
-    load: () => import('./verbs/describe.ts'),
-  },
-  {
-    name: 'logs',
-    aliases: ['log'],
-    group: start,
-    summary: "Show the logs of an agent's instances",
-    load: () => import('./verbs/logs.ts'),
-  },
-  { name: 'delete', group: start, summary: 'Delete objects', load: () => import('./verbs/delete.ts') },
+  verb('init', start, 'Create a manifest from a template', () => import('./verbs/init.ts')),
+  verb('apply', start, 'Create or update objects from files or folders', () => import('./verbs/apply.ts')),
+  verb('get', start, 'List objects', () => import('./verbs/get.ts')),
+  verb('describe', start, 'Show the details of an object', () => import('./verbs/describe.ts')),
+  verb('logs', start, "Show the logs of an agent's instances", () => import('./verbs/logs.ts'), ['log']),
+  verb('delete', start, 'Delete objects', () => import('./verbs/delete.ts')),
 
-  {
-    name: 'send',
-    group: talk,
-    summary: 'Send a message to an agent',
-    load: () => import('./verbs/send.ts'),
-  },
-  {
-    name: 'chat',
-    group: talk,
-    summary: 'Chat with an agent',
-    load: () => import('./verbs/chat.ts'),
-  },
-  {
-    name: 'run',
-    group: talk,
-    summary: 'Start an agent, send it one prompt and print the answer',
-    load: () => import('./verbs/run.ts'),
-  },
-  {
-    name: 'messages',
-    aliases: ['message'],
-    group: talk,
-    summary: 'List, show, retry and cancel messages',
-    load: () => import('./verbs/messages.ts'),
-  },
-  {
-    name: 'conversations',
-    aliases: ['conversation'],
-    group: talk,
-    summary: 'List, show and close conversations',
-    load: () => import('./verbs/conversations.ts'),
-  },
-  {
-    name: 'approve',
-    group: talk,
-    summary: 'Approve a request of an agent, a sync or a Runtime',
-    load: () => import('./verbs/approve.ts'),
-  },
-  {
-    name: 'deny',
-    group: talk,
-    summary: 'Deny a request of an agent',
-    load: async () => ({ define: (await import('./verbs/approve.ts')).defineDeny }),
-  },
-  {
-    name: 'query',
-    group: talk,
-    summary: 'Send a query to an agent and print its answer',
-    load: () => import('./verbs/query.ts'),
-  },
-  {
-    name: 'usage',
-    group: talk,
-    summary: 'Show the tokens and the cost of agents by model',
-    load: () => import('./verbs/usage.ts'),
-  },
-  {
-    name: 'mcp',
-    group: talk,
-    summary: 'Offer agents as MCP tools to an editor or another agent',
-    load: () => import('./verbs/mcp.ts'),
-  },
+  verb('send', talk, 'Send a message to an agent', () => import('./verbs/send.ts')),
+  verb('chat', talk, 'Chat with an agent', () => import('./verbs/chat.ts')),
+  verb(
+    'run',
+    talk,
+    'Start an agent, send it one prompt and print the answer',
+    () => import('./verbs/run.ts'),
+  ),
+  verb('messages', talk, 'List, show, retry and cancel messages', () => import('./verbs/messages.ts'), [
+    'message',
+  ]),
+  verb(
+    'conversations',
+    talk,
+    'List, show and close conversations',
+    () => import('./verbs/conversations.ts'),
+    ['conversation'],
+  ),
+  verb(
+    'approve',
+    talk,
+    'Approve a request of an agent, a sync or a Runtime',
+    () => import('./verbs/approve.ts'),
+  ),
+  verb('deny', talk, 'Deny a request of an agent', async () => ({
+    define: (await import('./verbs/approve.ts')).defineDeny,
+  })),
+  verb('query', talk, 'Send a query to an agent and print its answer', () => import('./verbs/query.ts')),
+  verb('usage', talk, 'Show the tokens and the cost of agents by model', () => import('./verbs/usage.ts')),
+  verb(
+    'mcp',
+    talk,
+    'Offer agents as MCP tools to an editor or another agent',
+    () => import('./verbs/mcp.ts'),
+  ),
 
-  {
-    name: 'suspend',
-    group: agents,
-    summary: 'Stop agents and keep them stopped',
-    load: () => import('./verbs/suspend.ts'),
-  },
-  {
-    name: 'resume',
-    group: agents,
-    summary: 'Start agents again after a suspend or a failure',
-    load: async () => ({ define: (await import('./verbs/suspend.ts')).defineResume }),
-  },
-  {
-    name: 'rollout',
-    group: agents,
-    summary: 'Watch, restart and undo rollouts of agents',
-    load: () => import('./verbs/rollout.ts'),
-  },
-  {
-    name: 'scale',
-    group: agents,
-    summary: 'Set the number of instances of an agent',
-    load: () => import('./verbs/scale.ts'),
-  },
-  {
-    name: 'forecast',
-    group: agents,
-    summary: 'Show what will happen to an agent, and when',
-    load: () => import('./verbs/forecast.ts'),
-  },
-  {
-    name: 'wait',
-    group: agents,
-    summary: 'Wait for a condition of objects',
-    load: () => import('./verbs/wait.ts'),
-  },
-  {
-    name: 'events',
-    group: agents,
-    summary: 'List events',
-    load: () => import('./verbs/events.ts'),
-  },
+  verb('suspend', agents, 'Stop agents and keep them stopped', () => import('./verbs/suspend.ts')),
+  verb('resume', agents, 'Start agents again after a suspend or a failure', async () => ({
+    define: (await import('./verbs/suspend.ts')).defineResume,
+  })),
+  verb('rollout', agents, 'Watch, restart and undo rollouts of agents', () => import('./verbs/rollout.ts')),
+  verb('scale', agents, 'Set the number of instances of an agent', () => import('./verbs/scale.ts')),
+  verb(
+    'forecast',
+    agents,
+    'Show what will happen to an agent, and when',
+    () => import('./verbs/forecast.ts'),
+  ),
+  verb('wait', agents, 'Wait for a condition of objects', () => import('./verbs/wait.ts')),
+  verb('events', agents, 'List events', () => import('./verbs/events.ts')),
 
-  {
-    name: 'validate',
-    group: files,
-    summary: 'Check manifests without a controller',
-    load: () => import('./verbs/validate.ts'),
-  },
-  {
-    name: 'diff',
-    group: files,
-    summary: 'Compare manifests with the current state',
-    load: () => import('./verbs/diff.ts'),
-  },
-  {
-    name: 'plan',
-    group: files,
-    summary: 'Show what applying manifests would do',
-    load: () => import('./verbs/plan.ts'),
-  },
-  {
-    name: 'sync',
-    group: files,
-    summary: 'Sync from a repository or folder now',
-    load: () => import('./verbs/sync.ts'),
-  },
-  {
-    name: 'explain',
-    group: files,
-    summary: 'Show the fields of a kind',
-    load: () => import('./verbs/explain.ts'),
-  },
+  verb('validate', files, 'Check manifests without a controller', () => import('./verbs/validate.ts')),
+  verb('diff', files, 'Compare manifests with the current state', () => import('./verbs/diff.ts')),
+  verb('plan', files, 'Show what applying manifests would do', () => import('./verbs/plan.ts')),
+  verb('sync', files, 'Sync from a repository or folder now', () => import('./verbs/sync.ts')),
+  verb('explain', files, 'Show the fields of a kind', () => import('./verbs/explain.ts')),
 
-  {
-    name: 'create',
-    group: objects,
-    summary: 'Create a secret, a configmap or a namespace',
-    load: () => import('./verbs/create.ts'),
-  },
-  {
-    name: 'edit',
-    group: objects,
-    summary: 'Edit an object in your editor',
-    load: () => import('./verbs/edit.ts'),
-  },
-  {
-    name: 'patch',
-    group: objects,
-    summary: 'Update fields of an object',
-    load: () => import('./verbs/patch.ts'),
-  },
-  { name: 'label', group: objects, summary: 'Set or remove labels', load: () => import('./verbs/label.ts') },
-  {
-    name: 'annotate',
-    group: objects,
-    summary: 'Set or remove annotations',
-    load: async () => ({ define: (await import('./verbs/label.ts')).defineAnnotate }),
-  },
+  verb('create', objects, 'Create a secret, a configmap or a namespace', () => import('./verbs/create.ts')),
+  verb('edit', objects, 'Edit an object in your editor', () => import('./verbs/edit.ts')),
+  verb('patch', objects, 'Update fields of an object', () => import('./verbs/patch.ts')),
+  verb('label', objects, 'Set or remove labels', () => import('./verbs/label.ts')),
+  verb('annotate', objects, 'Set or remove annotations', async () => ({
+    define: (await import('./verbs/label.ts')).defineAnnotate,
+  })),
 
-  {
-    name: 'controller',
-    group: controller,
-    summary: 'Start, stop and check the controller in the background',
-    load: () => import('./verbs/controller.ts'),
-  },
-  {
-    name: 'serve',
-    group: controller,
-    summary: 'Run the controller in the foreground',
-    load: () => import('./verbs/serve.ts'),
-  },
+  verb(
+    'controller',
+    controller,
+    'Start, stop and check the controller in the background',
+    () => import('./verbs/controller.ts'),
+  ),
+  verb('serve', controller, 'Run the controller in the foreground', () => import('./verbs/serve.ts')),
 
-  {
-    name: 'api-resources',
-    group: other,
-    summary: 'List the kinds of objects',
-    load: () => import('./verbs/api-resources.ts'),
-  },
-  {
-    name: 'kubeconfig',
-    group: other,
-    summary: 'Print a kubeconfig for kubectl',
-    load: () => import('./verbs/kubeconfig.ts'),
-  },
-  {
-    name: 'completion',
-    group: other,
-    summary: 'Print a completion script for your shell',
-    load: () => import('./verbs/completion.ts'),
-  },
-  {
-    name: 'version',
-    group: other,
-    summary: 'Show the versions of agentctl and the controller',
-    load: () => import('./verbs/version.ts'),
-  },
+  verb('api-resources', other, 'List the kinds of objects', () => import('./verbs/api-resources.ts')),
+  verb('kubeconfig', other, 'Print a kubeconfig for kubectl', () => import('./verbs/kubeconfig.ts')),
+  verb(
+    'completion',
+    other,
+    'Print a completion script for your shell',
+    () => import('./verbs/completion.ts'),
+  ),
+  verb(
+    'version',
+    other,
+    'Show the versions of agentctl and the controller',
+    () => import('./verbs/version.ts'),
+  ),
 ];
 
 export const findVerb = (name: string): Verb | undefined =>
