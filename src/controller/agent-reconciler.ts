@@ -16,16 +16,9 @@ import type { Meters } from '../platform/meters.ts';
 import type { Admission } from './admission.ts';
 import type { Cache } from './cache.ts';
 import { countRuns } from './controller-meters.ts';
-import {
-  type ExecuteContext,
-  execute,
-  fieldManager,
-  gone,
-  letGo,
-  recordedSpec,
-  specOfRun,
-} from './execute.ts';
+import { type ExecuteContext, execute, fieldManager, recordedSpec, specOfRun } from './execute.ts';
 import type { Flights } from './flights.ts';
+import { clearLeftovers } from './leftovers.ts';
 import type { Keys, Reconciler, Requeue } from './manager.ts';
 import type { Observer } from './observer.ts';
 import type { Policies } from './policies.ts';
@@ -96,7 +89,7 @@ export class AgentReconciler implements Reconciler {
   async reconcile(key: string): Promise<Requeue | undefined> {
     const { admission, cache, clock, enqueue, log, observer } = this.#deps;
     const agent = cache.agents.get(key);
-    await this.#clearLeftovers(key, agent);
+    await clearLeftovers(this.#deps, key, agent);
     if (agent === undefined) {
       this.#deps.conversations.forget(key);
       this.#deps.meters.forgetAgent(key);
@@ -148,35 +141,6 @@ export class AgentReconciler implements Reconciler {
       const recorded = revisions.find(({ metadata }) => metadata.name === revision);
       const spec = recorded === undefined ? agent.spec : recordedSpec(recorded);
       conversations.attach(agent, object, { number, startId, ref: found.ref }, spec);
-    }
-  }
-
-  /**
-   * Deletes what an earlier Agent of this name left when it was deleted by force or with orphaned dependents: the next
-   * Agent needs these names. Containers and processes that still run are collected as orphans.
-   */
-  async #clearLeftovers(key: string, agent: Agent | undefined): Promise<void> {
-    const { cache, resources } = this.#deps;
-    for (const instance of cache.instances.byIndex('agentKey', key)) {
-      const { metadata, spec } = instance;
-      if (spec.agentUID === agent?.metadata.uid) continue;
-      if (isTerminating(instance)) await gone(letGo(resources, metadata));
-      else if (metadata.ownerReferences === undefined && !(await this.#exists(instance)))
-        await gone(resources.delete('Instance', metadata, { preconditions: { uid: metadata.uid } }));
-    }
-    if (agent !== undefined && isTerminating(agent)) return; // its Revisions are deleted at the end of its deletion
-    for (const { metadata } of cache.revisions.byIndex('left', key))
-      await gone(resources.delete('Revision', metadata, { preconditions: { uid: metadata.uid } }));
-  }
-
-  /** Returns whether the Agent of an Instance exists. Reads from the server, because the cache may lag. */
-  async #exists({ metadata: { namespace }, spec }: Instance): Promise<boolean> {
-    try {
-      const { metadata } = await this.#deps.resources.get('Agent', { namespace, name: spec.agentName });
-      return metadata.uid === spec.agentUID;
-    } catch (error) {
-      if (isApiError(error, 'NotFound')) return false;
-      throw error;
     }
   }
 
