@@ -1,6 +1,7 @@
 import { beginning } from '../api/text.ts';
 import type { Entry, MessageChange, StoredEvent } from '../messages/journal.ts';
 import type { Conversation, Envelope } from '../messages/message.ts';
+import type { Instant } from '../plan/times.ts';
 import type { TurnEvent, TurnResult, Usage } from '../protocols/turn-events.ts';
 
 /** Why a turn is cancelled finally. The message stores it, so that it survives a restart of the controller. */
@@ -67,6 +68,34 @@ export interface Thread {
   /** Events of its last turn may still arrive, so no message is begun. */
   settling?: boolean;
 }
+
+/** Returns an accepted message in memory, before its first delivery. `order` is the order of acceptance. */
+export const openOf = (
+  message: Envelope,
+  thread: Thread,
+  { order, now }: { order: number; now: Instant },
+): Open => ({
+  message,
+  delivery: 0,
+  order,
+  thread,
+  seq: 0,
+  tail: new Tail(),
+  kept: 0,
+  text: new Answer(),
+  half: '',
+  acted: false,
+  ending: undefined,
+  busySince: undefined,
+  tools: new Set(),
+  denied: undefined,
+  calls: 0,
+  stalled: false,
+  refusals: 0,
+  heardAt: now,
+  cancellation: undefined,
+  reports: {},
+});
 
 /** Changes a message in memory. Returns the entry that records it. */
 export function change({ message }: Open, set: MessageChange): Entry {

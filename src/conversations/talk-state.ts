@@ -9,7 +9,7 @@ import { Writer } from './ledger.ts';
 import type { Link } from './link.ts';
 import { Mailbox } from './mailbox.ts';
 import { Hub } from './message-stream.ts';
-import { Answer, cancelReasons, keyOf, type Open, Tail, type Thread } from './open-message.ts';
+import { cancelReasons, keyOf, type Open, openOf, type Thread } from './open-message.ts';
 import type { Context } from './ports.ts';
 
 const idleThreads = 1_000;
@@ -143,28 +143,7 @@ export class TalkState {
   /** Opens an accepted message, before it is added to its mailbox. */
   open(message: Envelope, thread: Thread): Open {
     this.#order += 1;
-    const open: Open = {
-      message,
-      delivery: 0,
-      order: this.#order,
-      thread,
-      seq: 0,
-      tail: new Tail(),
-      kept: 0,
-      text: new Answer(),
-      half: '',
-      acted: false,
-      ending: undefined,
-      busySince: undefined,
-      tools: new Set(),
-      denied: undefined,
-      calls: 0,
-      stalled: false,
-      refusals: 0,
-      heardAt: this.#context.clock.now(),
-      cancellation: undefined,
-      reports: {},
-    };
+    const open = openOf(message, thread, { order: this.#order, now: this.#context.clock.now() });
     this.opens.set(message.id, open);
     return open;
   }

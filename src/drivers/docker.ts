@@ -20,6 +20,7 @@ import {
 } from './docker/docker-observe.ts';
 import { createSignals } from './docker/docker-signals.ts';
 import { createStarter } from './docker/docker-start.ts';
+import { createSteps } from './docker/docker-steps.ts';
 import { createVolumes } from './docker/docker-volumes.ts';
 import { createEngine, EngineError, streamOf, until } from './docker/engine.ts';
 import { connect, type Tls } from './docker/engine-connection.ts';
@@ -114,6 +115,7 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
     find,
   });
   const { send, thaw, untilEnded } = createSignals(engine, clock, log);
+  const steps = createSteps(engine, attachments, clock);
   const starter = createStarter({
     engine,
     storeId,
@@ -127,7 +129,7 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
     commands: createCommandCheck(engine),
     attachments,
     network,
-    clock,
+    steps,
   });
 
   return {
@@ -167,7 +169,7 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
       try {
         // Podman sends its event before it has cleaned up after a run.
         const ended = (await podman()) ? () => undefined : known.ended;
-        await watchEvents(engine, storeId, onHint, signal, { underWay: starter.underWay, ended });
+        await watchEvents(engine, storeId, onHint, signal, { underWay: steps.underWay, ended });
         if (!signal.aborted) lifetime.lost();
       } catch (error) {
         if (signal.aborted) return;
@@ -223,7 +225,7 @@ export function createDockerDriver(options: DockerDriverOptions): DockerDriver {
       const label = inspect?.Config.Labels ?? {};
       const uid = owned ?? label[labels.uid];
       if (uid === undefined) return;
-      await starter.removeContainer(ref);
+      await steps.remove(ref);
       known.forget(ref);
       await files.remove(uid);
       if (inspect === undefined || !withVolumes) return;

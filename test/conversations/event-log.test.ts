@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { EventLog } from '../../src/conversations/event-log.ts';
 import { Hub } from '../../src/conversations/message-stream.ts';
-import { Answer, type Open, Tail } from '../../src/conversations/open-message.ts';
+import { type Open, openOf } from '../../src/conversations/open-message.ts';
 import type { Entry } from '../../src/messages/journal.ts';
 import { openJournal } from '../../src/messages/sqlite-journal.ts';
 import { silentLog } from '../../src/platform/log.ts';
@@ -13,28 +13,12 @@ const mebi = 1024 * 1024;
 const agent = { namespace: 'default', agent: 'a', uid: 'a-uid' };
 
 /** An open message `m` of Agent `a`. */
-const opened = (): Open => ({
-  message: message('m'),
-  delivery: 0,
-  order: 1,
-  thread: { record: conversation('c'), waiting: [], current: undefined, arriving: 0 },
-  seq: 0,
-  tail: new Tail(),
-  kept: 0,
-  text: new Answer(),
-  half: '',
-  acted: false,
-  ending: undefined,
-  busySince: undefined,
-  tools: new Set(),
-  denied: undefined,
-  calls: 0,
-  stalled: false,
-  refusals: 0,
-  heardAt: 0,
-  cancellation: undefined,
-  reports: {},
-});
+const opened = (): Open =>
+  openOf(
+    message('m'),
+    { record: conversation('c'), waiting: [], current: undefined, arriving: 0 },
+    { order: 1, now: 0 },
+  );
 
 function setUp() {
   const journal = openJournal(':memory:', { log: silentLog });

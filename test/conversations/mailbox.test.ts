@@ -1,36 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Mailbox } from '../../src/conversations/mailbox.ts';
-import { Answer, type Open, Tail, type Thread } from '../../src/conversations/open-message.ts';
+import { type Open, openOf, type Thread } from '../../src/conversations/open-message.ts';
 import { conversation, message } from '../messages/entries.ts';
 
 const uids = ['u0', 'u1', 'u2'];
 const perInstance = 2;
 
-function openOf(thread: Thread, order: number): Open {
-  return {
-    message: message(`${order}`, { conversation: thread.record.id }),
-    delivery: 0,
-    order,
-    thread,
-    seq: 0,
-    tail: new Tail(),
-    kept: 0,
-    text: new Answer(),
-    half: '',
-    acted: false,
-    ending: undefined,
-    busySince: undefined,
-    tools: new Set(),
-    denied: undefined,
-    calls: 0,
-    stalled: false,
-    refusals: 0,
-    heardAt: 0,
-    cancellation: undefined,
-    reports: {},
-  };
-}
+const opened = (thread: Thread, order: number): Open =>
+  openOf(message(`${order}`, { conversation: thread.record.id }), thread, { order, now: 0 });
 
 /** A mailbox beside a list of all its messages, of which everything else follows. */
 class Pair {
@@ -50,7 +28,7 @@ class Pair {
     const at = this.threads[thread];
     if (at === undefined) return;
     this.#order += 1;
-    this.#wait(openOf(at, this.#order));
+    this.#wait(opened(at, this.#order));
   }
 
   #wait(open: Open): void {

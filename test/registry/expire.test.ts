@@ -4,7 +4,8 @@ import { harness } from './harness.ts';
 
 const minute = 60_000;
 
-test('an Event goes an hour after it was last seen, not after it was first', async () => {
+/** A registry, and a way to make an Event that was last seen now. */
+async function withEvents() {
   const { client, clock, registry } = await harness();
   const make = (name: string) =>
     client.create('Event', {
@@ -14,6 +15,11 @@ test('an Event goes an hour after it was last seen, not after it was first', asy
       involvedObject: { kind: 'Agent', name: 'x' },
       lastTimestamp: formatTime(clock.now()),
     });
+  return { client, clock, registry, make };
+}
+
+test('an Event goes an hour after it was last seen, not after it was first', async () => {
+  const { client, clock, registry, make } = await withEvents();
   await make('old');
   await make('seen-again');
   clock.advance(40 * minute);
@@ -53,15 +59,7 @@ test('of the Events of a namespace the newest ones are kept, up to a number', as
 });
 
 test('of two Events that were last seen at the same time the one that was written later is kept', async () => {
-  const { client, clock, registry } = await harness();
-  const make = (name: string) =>
-    client.create('Event', {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { name },
-      involvedObject: { kind: 'Agent', name: 'x' },
-      lastTimestamp: formatTime(clock.now()),
-    });
+  const { client, clock, registry, make } = await withEvents();
   await make('a-minute-ago');
   clock.advance(minute);
   for (const name of ['first', 'second', 'last']) await make(name);

@@ -1,6 +1,5 @@
 import { labels } from '../../api/annotations.ts';
 import { containerName, isNetworkName } from '../../api/names.ts';
-import { type Clock, sleep } from '../../platform/clock.ts';
 import { DriverError, type RunSpec } from '../driver.ts';
 import { createBody, volumeLabels } from './container-body.ts';
 import { type Bind, type HostFiles, realPath } from './container-files.ts';
@@ -9,6 +8,7 @@ import type { Attachments } from './docker-attach.ts';
 import { gone, hasStatus, ifExists, startError } from './docker-errors.ts';
 import type { Network } from './docker-network.ts';
 import type { ContainerInspect } from './docker-observe.ts';
+import type { Steps } from './docker-steps.ts';
 import type { Volumes } from './docker-volumes.ts';
 import { type Engine, EngineError } from './engine.ts';
 import type { EngineFacts } from './engine-facts.ts';
@@ -27,49 +27,25 @@ export interface StarterDeps {
   commands: CommandCheck;
   attachments: Attachments;
   network: Network;
-  clock: Clock;
+  steps: Steps;
 }
 
 export interface Starter {
   create(spec: RunSpec): Promise<ContainerInspect>;
   restart(ref: string, spec: RunSpec): Promise<ContainerInspect>;
-  removeContainer(ref: string): Promise<void>;
-  /** Containers that are being started or removed, and the last removed ones. */
-  readonly underWay: ReadonlySet<string>;
 }
-
-const removalWaitMs = 10_000;
-const removalPollMs = 50;
-/** How many removed containers are remembered, so that their events are ignored. */
-const mostRemoved = 1_000;
 
 /**
  * A start is three calls: create, start, inspect. If the agent talks, its output is attached before the start. Anything
  * else is done only after the engine has refused.
  */
 export function createStarter(deps: StarterDeps): Starter {
-  const { attachments, clock, files, inits, pulls, volumes } = deps;
+  const { attachments, files, inits, pulls, steps, volumes } = deps;
   const { calls } = deps.engine;
 
   const inspect = (ref: string): Promise<ContainerInspect> => calls.getContainer(ref).inspect();
-  const underWay = new Set<string>();
-  const step = async <T>(ref: string, action: () => Promise<T>): Promise<T> => {
-    underWay.add(ref);
-    try {
-      return await action();
-    } finally {
-      underWay.delete(ref);
-    }
-  };
-
-  /** The event of a removal may come after the response. */
-  const removed = (ref: string): void => {
-    underWay.add(ref);
-    if (underWay.size > mostRemoved) underWay.delete(underWay.values().next().value ?? '');
-  };
-
   const begin = (ref: string): Promise<ContainerInspect> =>
-    step(ref, async () => {
+    steps.run(ref, async () => {
       await calls.getContainer(ref).start();
       return inspect(ref);
     });
@@ -84,43 +60,6 @@ export function createStarter(deps: StarterDeps): Starter {
     } catch (error) {
       attachments.drop(ref);
       throw error;
-    }
-  };
-
-  const removeContainer = async (ref: string): Promise<void> => {
-    attachments.drop(ref);
-    try {
-      await step(ref, () => calls.getContainer(ref).remove({ force: true, v: true }));
-      removed(ref);
-    } catch (error) {
-      if (hasStatus(error, 404)) return;
-      if (!(error instanceof EngineError)) throw error;
-      if (!/in progress/i.test(error.message))
-        throw new DriverError(
-          'Retryable',
-          'RemoveFailed',
-          `the engine cannot remove ${ref}: ${error.message}`,
-          {
-            cause: error,
-          },
-        );
-      await untilGone(ref);
-    }
-  };
-
-  /** Another client is removing the container; its name is free only after that. */
-  const untilGone = async (ref: string): Promise<void> => {
-    const deadline = clock.now() + removalWaitMs;
-    for (;;) {
-      const left = await ifExists(inspect(ref));
-      if (left === undefined) return;
-      if (clock.now() > deadline)
-        throw new DriverError(
-          'Retryable',
-          'RemoveFailed',
-          `the engine has not finished the removal of ${ref}`,
-        );
-      await sleep(clock, removalPollMs);
     }
   };
 
@@ -141,7 +80,7 @@ export function createStarter(deps: StarterDeps): Starter {
         `the name ${name} is used by another container, which agentctl did not create:`,
         { cause, remedy: `remove or rename it (docker rename ${name} <other>), or rename the Agent` },
       );
-    await removeContainer(holder.Id);
+    await steps.remove(holder.Id);
   };
 
   const post = async (spec: RunSpec, body: object): Promise<string> => {
@@ -273,9 +212,6 @@ export function createStarter(deps: StarterDeps): Starter {
   };
 
   return {
-    removeContainer,
-    underWay,
-
     async create(given) {
       const { image } = given;
       if (image === undefined)
@@ -297,7 +233,7 @@ export function createStarter(deps: StarterDeps): Starter {
         // If the engine is unreachable, nothing can be removed. The next attempt finds the container by its name and
         // replaces it.
         if (failure instanceof DriverError && failure.kind !== 'Offline') {
-          if (made !== undefined) await removeContainer(made);
+          if (made !== undefined) await steps.remove(made);
           await files.remove(uid);
         }
         throw failure;
